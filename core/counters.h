@@ -1,0 +1,47 @@
+// What a shard counts. Written by its own thread only, read by any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace millrace {
+
+/// A number with one writer: no locked instruction on the hot path.
+class Counter {
+  public:
+    void add(std::uint64_t amount = 1) {
+        value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+    }
+    void subtract(std::uint64_t amount = 1) {
+        value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed);
+    }
+    std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+/// One of these per shard; /metrics adds them up. What is dropped is counted by reason.
+struct Counters {
+    Counter connections;  ///< open now
+    Counter connections_total;
+    Counter bytes_in;
+    Counter bytes_out;
+    Counter sessions;         ///< MQTT sessions, connected or not; summed over the shards, since they move
+    Counter queued_messages;  ///< waiting in sessions; summed over the shards
+    Counter queued_bytes;
+    Counter messages_in;   ///< published, through any door
+    Counter messages_out;  ///< handed to a subscriber's connection
+    Counter dropped_outbox_full;
+    Counter dropped_queue_full;
+    Counter dropped_expired;
+    Counter dropped_too_large;      ///< over the packet size that the receiver accepts
+    Counter dropped_overloaded;     ///< QoS 0 that a full lane would not take
+    Counter dropped_offline;        ///< QoS 0 for a client that was not connected
+    Counter dropped_retained_full;  ///< could not be kept as retained; was delivered all the same
+    Counter closed_protocol_error;
+    Counter closed_slow_reader;
+    Counter closed_timed_out;
+};
+
+}  // namespace millrace

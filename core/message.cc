@@ -1,0 +1,122 @@
+#include "core/message.h"
+
+#include "core/utf8.h"
+
+#include <boost/json/basic_parser_impl.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <new>
+
+namespace millrace {
+namespace {
+
+using Failure = boost::system::error_code;
+using Text = boost::json::string_view;
+
+/// Accepts every JSON event: only the parser's verdict counts.
+struct AnyJson {
+    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+    bool on_document_begin(Failure&) { return true; }
+    bool on_document_end(Failure&) { return true; }
+    bool on_object_begin(Failure&) { return true; }
+    bool on_object_end(std::size_t, Failure&) { return true; }
+    bool on_array_begin(Failure&) { return true; }
+    bool on_array_end(std::size_t, Failure&) { return true; }
+    bool on_key_part(Text, std::size_t, Failure&) { return true; }
+    bool on_key(Text, std::size_t, Failure&) { return true; }
+    bool on_string_part(Text, std::size_t, Failure&) { return true; }
+    bool on_string(Text, std::size_t, Failure&) { return true; }
+    bool on_number_part(Text, Failure&) { return true; }
+    bool on_int64(std::int64_t, Text, Failure&) { return true; }
+    bool on_uint64(std::uint64_t, Text, Failure&) { return true; }
+    bool on_double(double, Text, Failure&) { return true; }
+    bool on_bool(bool, Failure&) { return true; }
+    bool on_null(Failure&) { return true; }
+    bool on_comment_part(Text, Failure&) { return true; }
+    bool on_comment(Text, Failure&) { return true; }
+};
+
+bool is_json(std::string_view text) {
+    boost::json::basic_parser<AnyJson> parser{boost::json::parse_options{}};
+    Failure failure;
+    const std::size_t used = parser.write_some(false, text.data(), text.size(), failure);
+    return !failure && used == text.size();
+}
+
+char* append_bytes(char* at, const void* bytes, std::size_t size) {
+    if (size != 0) std::memcpy(at, bytes, size);
+    return at + size;
+}
+
+}  // namespace
+
+Message::Message(const MessageFields& fields)
+    : payload_size_(static_cast<std::uint32_t>(fields.payload.size())),
+      channel_size_(static_cast<std::uint16_t>(fields.channel.size())),
+      id_size_(static_cast<std::uint16_t>(fields.id.size())),
+      client_size_(static_cast<std::uint32_t>(fields.client.size())),
+      properties_size_(static_cast<std::uint32_t>(fields.properties.size())),
+      expiry_s_(fields.expiry_s),
+      kind_(fields.kind),
+      qos_(fields.qos),
+      retain_(fields.retain),
+      encoding_(fields.encoding),
+      at_us_(0),
+      audience_(fields.audience),
+      origin_(fields.origin) {
+    char* at = reinterpret_cast<char*>(this + 1);
+    at = append_bytes(at, fields.channel.data(), fields.channel.size());
+    at = append_bytes(at, fields.id.data(), fields.id.size());
+    at = append_bytes(at, fields.client.data(), fields.client.size());
+    at = append_bytes(at, fields.properties.data(), fields.properties.size());
+    append_bytes(at, fields.payload.data(), fields.payload.size());
+}
+
+MessagePtr Message::create(const MessageFields& fields) {
+    const std::size_t size = sizeof(Message) + fields.channel.size() + fields.id.size() + fields.client.size() +
+                             fields.properties.size() + fields.payload.size();
+    return MessagePtr(new (::operator new(size)) Message(fields));
+}
+
+void Message::destroy(const Message* message) {
+    message->~Message();
+    ::operator delete(const_cast<Message*>(message));
+}
+
+Encoding Message::encoding() const {
+    Encoding known = encoding_.load(std::memory_order_relaxed);
+    if (known == Encoding::unknown) {
+        known = classify(payload());
+        encoding_.store(known, std::memory_order_relaxed);
+    }
+    return known;
+}
+
+std::int64_t wall_clock_us() {
+    using namespace std::chrono;
+    return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+void append_rfc3339(std::string& out, std::int64_t at_us) {
+    const std::int64_t ms = at_us / 1000;
+    const auto seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    char text[40];
+    const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    const int tail = std::snprintf(text + size, sizeof text - size, ".%03dZ", static_cast<int>(ms % 1000));
+    out.append(text, size + static_cast<std::size_t>(tail));
+}
+
+Encoding classify(ByteView payload) {
+    const std::string_view text = as_text(payload);
+    if (is_json(text)) return Encoding::json;
+    return is_utf8(text) ? Encoding::text : Encoding::binary;
+}
+
+}  // namespace millrace

@@ -1,0 +1,300 @@
+#include "core/net/connection.h"
+
+#include "core/shard.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace millrace {
+namespace {
+
+constexpr Milliseconds kLinger{5000};
+/// A connection that always has more to read must not starve the others of its shard.
+constexpr int kReadsPerTurn = 4;
+constexpr std::size_t kKeptCapacityMax = 4096;
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
+
+}  // namespace
+
+Connection::Connection(Shard& shard, int descriptor, ConnectionId id)
+    : shard_(shard), out_(shard.buffers()), id_(id), descriptor_(descriptor) {}
+
+Connection::~Connection() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::string Connection::peer() const {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "unknown";
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (address.ss_family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+        ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+        return std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
+    }
+    if (address.ss_family == AF_INET6) {
+        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+        ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+        return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(v6.sin6_port));
+    }
+    return "local";
+}
+
+bool Connection::peer_is_loopback() const {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+    if (address.ss_family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+        return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+    }
+    if (address.ss_family == AF_INET6) {
+        const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+    }
+    return address.ss_family == AF_UNIX;
+}
+
+void Connection::start(std::unique_ptr<Protocol> protocol) {
+    protocol_ = std::move(protocol);
+    watched_events_ = EPOLLIN | EPOLLRDHUP;
+    if (!shard_.poller().add(descriptor_, *this, watched_events_)) close(last_error());
+}
+
+void Connection::upgrade(std::unique_ptr<Protocol> next) { next_protocol_ = std::move(next); }
+
+void Connection::wake() {
+    if (dirty_ || state_ == State::closed) return;
+    dirty_ = true;
+    shard_.connections().dirty_.push_back(id_);
+}
+
+void Connection::watch() {
+    if (state_ == State::closed) return;
+    std::uint32_t events = 0;
+    if (state_ == State::lingering || (state_ == State::open && !paused_)) events |= EPOLLIN | EPOLLRDHUP;
+    if (blocked_) events |= EPOLLOUT;
+    if (events == watched_events_) return;
+    watched_events_ = events;
+    shard_.poller().modify(descriptor_, *this, events);
+}
+
+void Connection::pause() {
+    paused_ = true;
+    watch();
+}
+
+void Connection::resume() {
+    if (resuming_ || state_ != State::open) return;
+    resuming_ = true;
+    shard_.connections().resuming_.push_back(id_);
+}
+
+void Connection::close_after_flush() {
+    if (state_ != State::open) return;
+    state_ = State::draining;
+    shard_.timers().arm_in(*this, kLinger);
+    watch();
+    wake();
+}
+
+void Connection::close(error_code reason) {
+    if (state_ == State::closed) return;
+    state_ = State::closed;
+    reason_ = reason;
+    shard_.timers().cancel(*this);
+    shard_.poller().remove(descriptor_);
+    shard_.connections().closed_.push_back(id_);
+}
+
+void Connection::set_deadline(Milliseconds delay) {
+    if (state_ == State::open) shard_.timers().arm_in(*this, delay);
+}
+
+void Connection::clear_deadline() {
+    if (state_ == State::open) shard_.timers().cancel(*this);
+}
+
+void Connection::on_timer(TimePoint now) {
+    if (state_ == State::open) {
+        protocol_->on_deadline(now);
+    } else {
+        close(Errc::timed_out);
+    }
+}
+
+void Connection::on_ready(std::uint32_t events) {
+    if (state_ == State::closed) return;
+    if ((events & EPOLLOUT) != 0) wake();
+    if (state_ == State::lingering) {
+        discard();
+    } else if (state_ == State::draining) {
+        if ((events & (EPOLLERR | EPOLLHUP)) != 0) close(Errc::closed);
+    } else if ((events & EPOLLIN) != 0 && !paused_) {
+        read();
+    } else if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+        close(Errc::closed);
+    }
+}
+
+void Connection::read() {
+    const std::span<std::byte> scratch = shard_.scratch();
+    for (int i = 0; i < kReadsPerTurn && state_ == State::open && !paused_; ++i) {
+        const ssize_t received = ::recv(descriptor_, scratch.data(), scratch.size(), 0);
+        if (received > 0) {
+            const auto size = static_cast<std::size_t>(received);
+            shard_.counters().bytes_in.add(size);
+            feed(scratch.first(size));
+            if (size < scratch.size()) return;
+        } else if (received == 0) {
+            if (out_.empty()) return close(Errc::closed);
+            return close_after_flush();
+        } else if (errno != EINTR) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK) close(last_error());
+            return;
+        }
+    }
+}
+
+/// After our last word: closing with unread bytes would reset the connection and could destroy that word.
+void Connection::discard() {
+    const std::span<std::byte> scratch = shard_.scratch();
+    const ssize_t received = ::recv(descriptor_, scratch.data(), scratch.size(), 0);
+    if (received > 0 || (received < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))) return;
+    close();
+}
+
+/// Gives bytes to the protocol, and to the next one where they upgrade on the way. Returns what was consumed.
+std::size_t Connection::offer(ByteView bytes) {
+    std::size_t consumed = 0;
+    while (state_ == State::open) {
+        consumed += protocol_->on_bytes(bytes.subspan(consumed));
+        if (!next_protocol_) break;
+        protocol_ = std::move(next_protocol_);
+        if (consumed == bytes.size()) break;
+    }
+    return consumed;
+}
+
+void Connection::feed(ByteView fresh) {
+    if (kept_.empty()) {
+        const std::size_t consumed = offer(fresh);
+        if (consumed < fresh.size() && state_ == State::open) kept_.append(fresh.subspan(consumed));
+        return;
+    }
+    kept_.append(fresh);
+    kept_.consume(offer(kept_.view()));
+    if (kept_.empty() && kept_.capacity() > kKeptCapacityMax) kept_.release();
+}
+
+void Connection::flush() {
+    dirty_ = false;
+    if (state_ == State::closed) return;
+    protocol_->before_flush();
+    if (state_ == State::closed) return;
+    const std::size_t before = out_.bytes();
+    const Outbox::Flush result = out_.flush(descriptor_);
+    shard_.counters().bytes_out.add(before - out_.bytes());
+    if (result == Outbox::Flush::failed) {
+        close(last_error());
+        return;
+    }
+    blocked_ = result == Outbox::Flush::blocked;
+    if (result == Outbox::Flush::done) {
+        if (state_ == State::draining) {
+            ::shutdown(descriptor_, SHUT_WR);
+            state_ = State::lingering;
+        } else if (before != 0) {
+            protocol_->on_drained();
+        }
+    }
+    watch();
+}
+
+ConnectionTable::ConnectionTable(Shard& shard) : shard_(shard) {}
+
+ConnectionTable::~ConnectionTable() = default;
+
+Connection& ConnectionTable::adopt(int descriptor) {
+    if (free_.empty()) {
+        free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+        slots_.emplace_back();
+    }
+    const std::uint32_t index = free_.back();
+    free_.pop_back();
+    Slot& slot = slots_[index];
+    slot.generation = next_generation_++;
+    const ConnectionId id{shard_.index(), index, slot.generation};
+    slot.connection = std::make_unique<Connection>(shard_, descriptor, id);
+    ++open_;
+    shard_.counters().connections.add();
+    shard_.counters().connections_total.add();
+    return *slot.connection;
+}
+
+Connection* ConnectionTable::find(ConnectionId id) {
+    if (id.slot >= slots_.size() || slots_[id.slot].generation != id.generation) return nullptr;
+    Connection* connection = slots_[id.slot].connection.get();
+    return connection != nullptr && connection->state_ != Connection::State::closed ? connection : nullptr;
+}
+
+void ConnectionTable::shut_down() {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        Connection* connection = slots_[i].connection.get();
+        if (connection != nullptr && connection->state_ == Connection::State::open && connection->protocol_) {
+            connection->protocol_->on_shutdown();
+        }
+    }
+}
+
+void ConnectionTable::close_all() {
+    for (Slot& slot : slots_) {
+        if (slot.connection) slot.connection->close(Errc::closed);
+    }
+}
+
+// Each of the three takes its list whole: what its work adds is for the next turn.
+
+void ConnectionTable::resume_waiting() {
+    const auto resuming = std::exchange(resuming_, {});
+    for (const ConnectionId id : resuming) {
+        Connection* connection = find(id);
+        if (connection == nullptr) continue;
+        connection->resuming_ = false;
+        connection->paused_ = false;
+        connection->watch();
+        if (!connection->kept_.empty()) connection->kept_.consume(connection->offer(connection->kept_.view()));
+    }
+}
+
+void ConnectionTable::destroy_closed() {
+    const auto closed = std::exchange(closed_, {});
+    for (const ConnectionId id : closed) {
+        Slot& slot = slots_[id.slot];
+        Connection& connection = *slot.connection;
+        if (connection.protocol_) connection.protocol_->on_closed(connection.reason_);
+        slot.connection.reset();
+        slot.generation = 0;
+        free_.push_back(id.slot);
+        --open_;
+        shard_.counters().connections.subtract();
+    }
+}
+
+void ConnectionTable::flush() {
+    const auto dirty = std::exchange(dirty_, {});
+    for (const ConnectionId id : dirty) {
+        if (Connection* connection = find(id)) connection->flush();
+    }
+}
+
+}  // namespace millrace

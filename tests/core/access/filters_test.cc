@@ -1,0 +1,72 @@
+#include "core/access/filters.h"
+
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+namespace millrace::access {
+namespace {
+
+/// Every sequence of up to `depth` levels; with `hash`, '#' may be the last one.
+std::vector<std::string> all_paths(const std::vector<std::string>& levels, int depth, bool hash) {
+    std::vector<std::string> paths;
+    std::vector<std::string> stems{""};
+    for (int i = 0; i < depth; ++i) {
+        std::vector<std::string> longer;
+        for (const std::string& stem : stems) {
+            for (const std::string& level : levels) longer.push_back(stem + level);
+            if (hash) paths.push_back(stem + "#");
+        }
+        paths.insert(paths.end(), longer.begin(), longer.end());
+        for (std::string& stem : longer) stem += "/";
+        stems = longer;
+    }
+    std::erase(paths, "");
+    return paths;
+}
+
+TEST(FilterMatchesTest, FollowsTheSpecification) {
+    EXPECT_TRUE(filter_matches("sport/#", "sport"));
+    EXPECT_TRUE(filter_matches("sport/+", "sport/"));
+    EXPECT_FALSE(filter_matches("sport/+", "sport"));
+    EXPECT_TRUE(filter_matches("+/+", "/finance"));
+    EXPECT_FALSE(filter_matches("#", "$SYS/x"));
+    EXPECT_FALSE(filter_matches("+/x", "$SYS/x"));
+    EXPECT_TRUE(filter_matches("$SYS/#", "$SYS/x"));
+    EXPECT_TRUE(filter_matches("a/+", "a/$x"));
+    EXPECT_FALSE(filter_matches("a/b", "a/b/c"));
+}
+
+// The names have a letter and a depth that no filter mentions, so that they stand for all names.
+TEST(FiltersTest, OverlapAndCoverAgreeWithBruteForce) {
+    const std::vector<std::string> filters = all_paths({"a", "b", "$x", "+", ""}, 3, true);
+    const std::vector<std::string> names = all_paths({"a", "b", "c", "$x", ""}, 5, false);
+    std::vector<std::vector<bool>> matches;
+    for (const std::string& filter : filters) {
+        std::vector<bool>& row = matches.emplace_back();
+        for (const std::string& name : names) row.push_back(filter_matches(filter, name));
+    }
+    for (std::size_t i = 0; i < filters.size(); ++i) {
+        for (std::size_t j = 0; j < filters.size(); ++j) {
+            bool overlap = false;
+            bool cover = true;
+            for (std::size_t n = 0; n < names.size(); ++n) {
+                overlap |= matches[i][n] && matches[j][n];
+                cover &= matches[i][n] || !matches[j][n];
+            }
+            ASSERT_EQ(filters_overlap(filters[i], filters[j]), overlap)
+                << filters[i] << " and " << filters[j];
+            ASSERT_EQ(filter_covers(filters[i], filters[j]), cover) << filters[i] << " covers " << filters[j];
+        }
+    }
+}
+
+TEST(FiltersTest, ShareIsTakenOff) {
+    EXPECT_EQ(without_share("$share/group/a/#"), "a/#");
+    EXPECT_EQ(without_share("$share/group//a"), "/a");
+    EXPECT_EQ(without_share("$SYS/#"), "$SYS/#");
+    EXPECT_EQ(without_share("a/b"), "a/b");
+}
+
+}  // namespace
+}  // namespace millrace::access
