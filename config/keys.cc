@@ -1,0 +1,210 @@
+#include "config/keys.h"
+
+#include <algorithm>
+#include <array>
+
+namespace millrace::config {
+namespace {
+
+template <auto... Members>
+Slot at(Config& config) {
+    return &(config.*....*Members);
+}
+
+template <auto... Members>
+Slot rule(Config& config) {
+    return &(config.channels.back().*....*Members);
+}
+
+template <auto Member>
+Slot limit(Config& config) {
+    return &(config.limits.*Member);
+}
+
+constexpr std::uint64_t kSecond = 1000;
+constexpr std::uint64_t kHour = 3600 * kSecond;
+constexpr std::uint64_t kDay = 24 * kHour;
+constexpr std::uint64_t kYear = 365 * kDay;
+constexpr std::uint64_t kKiB = Limits::kKiB;
+constexpr std::uint64_t kMiB = Limits::kMiB;
+constexpr std::uint64_t kGiB = Limits::kGiB;
+constexpr std::uint64_t kMany = 1'000'000'000;
+
+constexpr Constraint count(std::uint64_t min, std::uint64_t max, std::string_view zero = {}) {
+    return {.min = min, .max = max, .unit = Unit::count, .zero = zero};
+}
+constexpr Constraint bytes(std::uint64_t min, std::uint64_t max) {
+    return {.min = min, .max = max, .unit = Unit::bytes};
+}
+constexpr Constraint duration(std::uint64_t min, std::uint64_t max, std::string_view zero = {}) {
+    return {.min = min, .max = max, .unit = Unit::duration, .zero = zero};
+}
+constexpr Constraint text(TextCheck check, std::string_view description) {
+    return {.check = check, .description = description};
+}
+constexpr Constraint kNone{};
+constexpr Constraint kFile = text(check_file_name, "file name");
+
+constexpr auto kKeys = std::to_array<Key>({
+    {"listeners", at<&Config::listeners>,
+     text(nullptr, "list of URLs: mqtt, mqtts, http or https, address, port"),
+     "Where to listen. http serves `/v1`, `/rt/<key>`, `/mqtt`, `/metrics` and the console. Port 0 takes a "
+     "free "
+     "port. What is bound to a public address needs `auth:` or a plain `anonymous: true`."},
+
+    {"tls", nullptr, kNone, "For mqtts and https listeners."},
+    {"tls.certificate", at<&Config::tls, &Tls::certificate>, kFile, "The certificate chain, PEM.", "none",
+     "cert.pem"},
+    {"tls.private_key", at<&Config::tls, &Tls::private_key>, kFile, "Its private key, PEM.", "none",
+     "key.pem"},
+    {"tls.client_ca", at<&Config::tls, &Tls::client_ca>, kFile,
+     "Clients must present a certificate signed by one of these, PEM.", "none", "ca.pem"},
+
+    {"threads", at<&Config::threads>, count(1, 256, "auto"), "Shards. `auto` is one per core."},
+
+    {"store", nullptr, kNone, "Where stored channels are kept. A reload does not change it."},
+    {"store.url", at<&Config::store, &Store::url>, text(check_store_url, "`sqlite:FILE` or `postgresql://…`"),
+     "The embedded SQLite (`sqlite:FILE`, relative to the working directory) or PostgreSQL (any libpq URL)."},
+    {"store.lanes", at<&Config::store, &Store::lanes>, count(1, 64, "auto"),
+     "Writers, each a thread with its own connection; SQLite takes one. `auto` is 1."},
+
+    {"realtime", nullptr, kNone, "The WebSocket bridge for browsers."},
+    {"realtime.key", at<&Config::realtime, &Realtime::key>,
+     text(check_realtime_key, "letters, digits and - . _ ~"), "The last segment of `/rt/<key>`."},
+    {"realtime.allowed_origins", at<&Config::realtime, &Realtime::allowed_origins>,
+     text(check_origin, "list of origins"),
+     "Web origins that may connect, such as `https://app.example.com`. With none: the same origin, and any "
+     "on "
+     "loopback."},
+
+    {"auth", nullptr, kNone, "Who may connect."},
+    {"auth.anonymous", at<&Config::auth, &Auth::anonymous>, kNone,
+     "May clients without credentials connect at all.", "true if every listener is on loopback", "false"},
+    {"auth.api_keys", at<&Config::auth, &Auth::api_keys>, text(check_api_key, "list of keys"),
+     "Keys for HTTP publishing and administration. Keep them in the environment: `\"${MILLRACE_API_KEY}\"`."},
+    {"auth.jwt", nullptr, kNone, "How tokens are verified; exactly one of the three."},
+    {"auth.jwt.secret", at<&Config::auth, &Auth::jwt, &Jwt::secret>,
+     text(check_jwt_secret, "at least 32 bytes"), "The shared secret for HS256.", "none",
+     "at-least-thirty-two-bytes-of-randomness"},
+    {"auth.jwt.public_key", at<&Config::auth, &Auth::jwt, &Jwt::public_key>, kFile,
+     "A public key for RS256, ES256 or EdDSA, PEM.", "none", "jwt.pem"},
+    {"auth.jwt.jwks", at<&Config::auth, &Auth::jwt, &Jwt::jwks>, kFile, "A JSON Web Key Set.", "none",
+     "jwks.json"},
+    {"auth.password_file", at<&Config::auth, &Auth::password_file>, kFile,
+     "Users and their hashed passwords; written by `millrace passwd` or mosquitto_passwd.", "none",
+     "users.txt"},
+    {"auth.acl_file", at<&Config::auth, &Auth::acl_file>, kFile, "Access control list in Mosquitto's format.",
+     "none", "acl.txt"},
+
+    {"channels[]", nullptr, kNone,
+     "Channel rules; the first whose `match` fits governs a channel. With none given, one rule for '#' with "
+     "these defaults."},
+    {"channels[].match", rule<&ChannelRule::match>, text(check_filter, "MQTT filter"),
+     "The channels it is for. Every rule needs it."},
+    {"channels[].store", rule<&ChannelRule::store>, kNone,
+     "true: committed before acknowledged or delivered, with seq, history and resume. false: an ordinary "
+     "MQTT topic, in memory."},
+    {"channels[].retention", nullptr, kNone, "How long stored messages are kept, whichever ends first."},
+    {"channels[].retention.messages", rule<&ChannelRule::retention, &Retention::messages>,
+     count(1, 1'000'000 * kMany, "none"), "The newest so many messages of each channel. `none` keeps all."},
+    {"channels[].retention.age", rule<&ChannelRule::retention, &Retention::age>,
+     duration(kSecond, 100 * kYear, "none"), "Messages younger than this. `none` keeps all."},
+    {"channels[].history", rule<&ChannelRule::history>, count(0, 100'000),
+     "How many messages a joining browser is given.", "100 if stored, else 0", "100"},
+    {"channels[].presence", rule<&ChannelRule::presence>, kNone, "May members see who else is there."},
+    {"channels[].anonymous", rule<&ChannelRule::anonymous>, kNone, "May clients without a token join.",
+     "as auth.anonymous", "true"},
+    {"channels[].publish", rule<&ChannelRule::publish>, kNone,
+     "Which clients may publish. Backends (API keys, SQL) always may.",
+     "anyone if anonymous, else authenticated", "authenticated"},
+    {"channels[].private", rule<&ChannelRule::private_messages>, kNone,
+     "Which clients may write to one other client by its socketId.", "as publish", "authenticated"},
+    {"channels[].audience", rule<&ChannelRule::audience>, kNone,
+     "Who receives what authenticated clients send."},
+
+    {"limits", nullptr, kNone,
+     "Every limit the server keeps. What one drops is counted by reason in `/metrics`."},
+    {"limits.connections", limit<&Limits::connections>, count(1, 10'000'000),
+     "Connections at a time, over all listeners."},
+    {"limits.outbox_bytes", limit<&Limits::outbox_bytes>, bytes(64 * kKiB, 4 * kGiB),
+     "Written to a connection but not yet taken by the network; a slower reader is disconnected."},
+    {"limits.http_header_bytes", limit<&Limits::http_header_bytes>, bytes(kKiB, kMiB),
+     "Request line and header fields of one HTTP request."},
+    {"limits.http_body_bytes", limit<&Limits::http_body_bytes>, bytes(kKiB, kGiB),
+     "Body of one HTTP request."},
+    {"limits.http_batch_messages", limit<&Limits::http_batch_messages>, count(1, 1'000'000),
+     "Messages in one `POST /v1/publish/batch`."},
+    {"limits.http_idle_timeout", limit<&Limits::http_idle_timeout>, duration(kSecond, kDay),
+     "An HTTP connection without a request is closed after this."},
+    {"limits.http_request_timeout", limit<&Limits::http_request_timeout>, duration(kSecond, kHour),
+     "Time for a request to arrive whole."},
+    {"limits.history_page_messages", limit<&Limits::history_page_messages>, count(1, 100'000),
+     "Messages in one page of history."},
+    {"limits.mqtt_packet_bytes", limit<&Limits::mqtt_packet_bytes>, bytes(kKiB, 268'435'460),
+     "The largest MQTT packet accepted (Maximum Packet Size)."},
+    {"limits.topic_bytes", limit<&Limits::topic_bytes>, bytes(1, 65'535),
+     "Length of a channel name or filter."},
+    {"limits.topic_levels", limit<&Limits::topic_levels>, count(1, 65'535),
+     "Levels of a channel name or filter."},
+    {"limits.connect_timeout", limit<&Limits::connect_timeout>, duration(100, kHour),
+     "Time from opening an MQTT connection to its whole CONNECT."},
+    {"limits.keep_alive_max", limit<&Limits::keep_alive_max>, duration(kSecond, 65'535 * kSecond, "none"),
+     "The longest Keep Alive; a longer one, or none, is shortened (Server Keep Alive)."},
+    {"limits.receive_maximum", limit<&Limits::receive_maximum>, count(1, 65'535),
+     "QoS 1 and 2 messages in flight from one client (Receive Maximum)."},
+    {"limits.inflight_messages", limit<&Limits::inflight_messages>, count(1, 65'535),
+     "QoS 1 and 2 messages in flight to a client that states no Receive Maximum."},
+    {"limits.topic_alias_maximum", limit<&Limits::topic_alias_maximum>, count(0, 65'535),
+     "Topic aliases one client may define."},
+    {"limits.subscriptions_per_client", limit<&Limits::subscriptions_per_client>, count(1, 10'000'000),
+     "Subscriptions of one session."},
+    {"limits.session_expiry", limit<&Limits::session_expiry>, duration(0, 100 * kYear),
+     "The longest a session outlives its connection; longer requests are shortened."},
+    {"limits.session_queue_messages", limit<&Limits::session_queue_messages>, count(1, kMany),
+     "Messages queued for one client."},
+    {"limits.session_queue_bytes", limit<&Limits::session_queue_bytes>, bytes(64 * kKiB, 1024 * kGiB),
+     "The same in bytes."},
+    {"limits.retained_messages", limit<&Limits::retained_messages>, count(0, kMany),
+     "Retained messages in all."},
+    {"limits.retained_bytes", limit<&Limits::retained_bytes>, bytes(0, 1024 * kGiB), "The same in bytes."},
+    {"limits.websocket_message_bytes", limit<&Limits::websocket_message_bytes>, bytes(kKiB, 256 * kMiB),
+     "The largest WebSocket message accepted."},
+    {"limits.bridge_channels", limit<&Limits::bridge_channels>, count(1, 100'000),
+     "Channels joined on one WebSocket of the bridge."},
+    {"limits.bridge_ping", limit<&Limits::bridge_ping>, duration(kSecond, kHour),
+     "A silent WebSocket is pinged after this, and closed after as long again."},
+    {"limits.lane_queue_messages", limit<&Limits::lane_queue_messages>, count(1, kMany),
+     "Messages waiting for one lane of the store; beyond it publishing is refused."},
+    {"limits.lane_queue_bytes", limit<&Limits::lane_queue_bytes>, bytes(kMiB, 1024 * kGiB),
+     "The same in bytes."},
+    {"limits.lane_batch_messages", limit<&Limits::lane_batch_messages>, count(1, 1'000'000),
+     "Messages in one commit."},
+    {"limits.store_wait", limit<&Limits::store_wait>, duration(100, kDay),
+     "How long a publish waits while the store is away; then its client is disconnected."},
+
+    {"log", nullptr, kNone, "What is logged, to stderr."},
+    {"log.level", at<&Config::log, &Log::level>, kNone, "The least severe level that is logged."},
+});
+
+}  // namespace
+
+std::span<const Key> keys() {
+    return kKeys;
+}
+
+const Key* find_key(std::string_view path) {
+    const auto found = std::ranges::find(kKeys, path, &Key::path);
+    return found == kKeys.end() ? nullptr : &*found;
+}
+
+std::string_view parent_of(std::string_view path) {
+    return path.substr(0, path.rfind('.') + 1);
+}
+
+std::string_view name_of(const Key& key) {
+    std::string_view name = key.path.substr(parent_of(key.path).size());
+    if (key.is_list()) name.remove_suffix(2);
+    return name;
+}
+
+}  // namespace millrace::config
