@@ -1,0 +1,111 @@
+#include "mqtt/broker/broker.h"
+
+#include "core/net/connection.h"
+
+#include <algorithm>
+
+namespace millrace::mqtt {
+namespace {
+
+/// Topics only the server itself writes to.
+bool is_own_topic(std::string_view channel) { return channel.starts_with("$SYS/"); }
+
+}  // namespace
+
+Broker::Broker(Shard& shard, BrokerContext& context, const access::Authoriser& authoriser)
+    : shard_(shard),
+      context_(context),
+      authoriser_(authoriser),
+      retained_(context.config->limits.retained_messages, context.config->limits.retained_bytes),
+      outgoing_(context.brokers.size()) {
+    shard_.at_turn_end(*this);
+}
+
+Broker::~Broker() = default;
+
+Result<PublishState> Broker::publish(const PublishRequest& request) {
+    const MessagePtr& message = request.message;
+    const std::string_view channel = message->channel();
+    const auto action = message->kind() == MessageKind::event ? access::Action::publish_event
+                                                              : access::Action::publish_message;
+    if (is_own_topic(channel)) return Errc::not_authorised;
+    if (!authoriser_.may(*request.principal, action, channel).allowed) return Errc::not_authorised;
+    if (authoriser_.rule_for(channel).store) {
+        if (!store().append({message, request.waiter, request.token})) return Errc::overloaded;
+        shard_.counters().messages_in.add();
+        return PublishState::pending;
+    }
+    message->stamp(0, shard_.wall_clock_us());
+    shard_.counters().messages_in.add();
+    route_live(message);
+    return PublishState::done;
+}
+
+void Broker::route_live(const MessagePtr& message) {
+    route(message);
+    for (unsigned other = 0; other < shards(); ++other) {
+        if (other == shard_.index()) continue;
+        if (message->retain() || broker_of(other).interested()) outgoing_[other].push_back(message);
+    }
+}
+
+bool Broker::interested() const { return subscriptions_.load(std::memory_order_acquire) != 0; }
+
+bool Broker::subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options) {
+    const bool added = index_.add(filter, subscriber, options);
+    subscriptions_.store(index_.size(), std::memory_order_release);
+    return added;
+}
+
+bool Broker::unsubscribe(std::string_view filter, Subscriber& subscriber) {
+    const bool removed = index_.remove(filter, subscriber);
+    subscriptions_.store(index_.size(), std::memory_order_release);
+    return removed;
+}
+
+void Broker::route(const MessagePtr& message) {
+    if (message->retain() && !retained_.update(message)) shard_.counters().dropped_retained_full.add();
+    if (index_.size() == 0) return;
+    for (const SubscriptionIndex::Found& found : index_.find(message->channel(), message->origin())) {
+        found.subscriber->deliver(message, found.match);
+    }
+}
+
+void Broker::finish_run(const CommittedRun& run) {
+    for (const store::Committed& entry : run) {
+        if (entry.append.origin.generation == 0 || entry.append.origin.shard != shard_.index()) continue;
+        Connection* waiter = shard_.connections().find(entry.append.origin);
+        if (waiter != nullptr) waiter->protocol().on_published(entry.append.token, entry.result);
+    }
+    for (const store::Committed& entry : run) {
+        if (!entry.result.error && !entry.result.repeated) route(entry.append.message);
+    }
+}
+
+void Broker::on_turn_end() {
+    store().flush();
+    for (unsigned other = 0; other < shards(); ++other) {
+        if (outgoing_[other].empty()) continue;
+        Broker& broker = broker_of(other);
+        broker.shard().post([&broker, batch = std::exchange(outgoing_[other], {})] {
+            for (const MessagePtr& message : batch) broker.route(message);
+        });
+    }
+}
+
+void Distributor::committed(std::vector<store::Committed> committed) {
+    const auto run = std::make_shared<const CommittedRun>(std::move(committed));
+    const bool retains = std::any_of(run->begin(), run->end(), [](const store::Committed& entry) {
+        return entry.append.message->retain();
+    });
+    std::vector<bool> waited_for(context_.brokers.size());
+    for (const store::Committed& entry : *run) {
+        if (entry.append.origin.generation != 0) waited_for[entry.append.origin.shard] = true;
+    }
+    for (Broker* broker : context_.brokers) {
+        if (!retains && !waited_for[broker->shard().index()] && !broker->interested()) continue;
+        broker->shard().post([broker, run] { broker->finish_run(*run); });
+    }
+}
+
+}  // namespace millrace::mqtt

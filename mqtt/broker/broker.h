@@ -1,0 +1,104 @@
+// The broker of one shard: one way in for every door, and the way out to this shard's subscribers.
+#pragma once
+
+#include "core/access/authoriser.h"
+#include "core/message.h"
+#include "core/net/protocol.h"
+#include "core/shard.h"
+#include "mqtt/broker/retained.h"
+#include "mqtt/broker/subscriber.h"
+#include "mqtt/broker/subscription_index.h"
+#include "store/store.h"
+
+#include <atomic>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace millrace::mqtt {
+
+class Broker;
+
+/// What the brokers of all shards share: set up once at start, before any shard runs.
+struct BrokerContext {
+    const config::Config* config = nullptr;
+    store::Store* store = nullptr;
+    std::vector<Broker*> brokers;  ///< by shard index
+};
+
+/// One publish, with who wants it and who waits for the end of it.
+struct PublishRequest {
+    const access::Principal* principal = nullptr;
+    MessagePtr message;
+    ConnectionId waiter;  ///< generation 0: nobody
+    std::uint64_t token = 0;
+};
+
+enum class PublishState : std::uint8_t {
+    done,     ///< live channel: routed
+    pending,  ///< stored channel: Protocol::on_published follows, unless the waiter is gone by then
+};
+
+/// Owns the subscriptions and retained messages of its shard. Lives as long as the shard's thread; every member
+/// belongs to that thread.
+class Broker final : public TurnEnd {
+  public:
+    Broker(Shard& shard, BrokerContext& context, const access::Authoriser& authoriser);
+    ~Broker();
+
+    Shard& shard() { return shard_; }
+    const config::Config& config() const { return *context_.config; }
+    const access::Authoriser& authoriser() const { return authoriser_; }
+    store::Store& store() { return *context_.store; }
+    /// The broker of another shard, to post to: `other.shard().post(...)`.
+    Broker& broker_of(unsigned shard) { return *context_.brokers[shard]; }
+    unsigned shards() const { return static_cast<unsigned>(context_.brokers.size()); }
+
+    /// The only way in. The authoriser is asked (publish_message or publish_event by the message's kind); a
+    /// stored channel's message goes to its lane, a live one's is routed at once.
+    /// Errors: not_authorised, overloaded, invalid_channel; then nothing follows.
+    Result<PublishState> publish(const PublishRequest& request);
+
+    /// True: `subscriber` did not have this filter before. The filter must be valid.
+    bool subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options);
+    bool unsubscribe(std::string_view filter, Subscriber& subscriber);
+    const RetainedMap& retained() const { return retained_; }
+
+    /// Delivers to this shard's subscribers; committed runs and other shards' live messages end here.
+    void route(const MessagePtr& message);
+
+    void on_turn_end() override;
+
+  private:
+    friend class Distributor;
+    using CommittedRun = std::vector<store::Committed>;
+
+    /// Any thread: whether a message without RETAIN can reach anybody here.
+    bool interested() const;
+    /// What a lane has committed: answers those of this shard who wait, then delivers.
+    void finish_run(const CommittedRun& run);
+    void route_live(const MessagePtr& message);
+
+    Shard& shard_;
+    BrokerContext& context_;
+    const access::Authoriser& authoriser_;
+    SubscriptionIndex index_;
+    RetainedMap retained_;
+    std::vector<std::vector<MessagePtr>> outgoing_;  ///< live messages for other shards, sent at the turn's end
+    std::atomic<std::size_t> subscriptions_{0};      ///< read by lanes and other shards
+};
+
+/// Where lanes hand their commits: acknowledges to the shards that wait, then delivers to those with subscribers.
+/// Called on lane threads; outlives the store.
+class Distributor final : public store::CommitSink {
+  public:
+    explicit Distributor(BrokerContext& context) : context_(context) {}
+    void committed(std::vector<store::Committed> run) override;
+
+  private:
+    using CommittedRun = std::vector<store::Committed>;
+
+    BrokerContext& context_;
+};
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,79 @@
+// An MQTT client's connection.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/net/connection.h"
+#include "core/net/protocol.h"
+#include "mqtt/broker/client_session.h"
+#include "mqtt/session/host.h"
+#include "mqtt/session/machine.h"
+
+namespace millrace::mqtt {
+
+/// MQTT on a connection: the machine, between the socket and the broker. Owned by the connection, on its
+/// shard.
+class Client : public Protocol, private Host {
+  public:
+    Client(SessionTable& sessions, Connection& connection);
+
+    std::size_t on_bytes(ByteView bytes) override;
+    void on_closed(error_code reason) override;
+    void on_deadline(TimePoint now) override;
+    void on_drained() override;
+    void on_published(std::uint64_t token, const PublishResult& result) override;
+    void on_shutdown() override;
+
+    /// The session is on its way from another shard; `seat` wants to know if the connection ends before.
+    void wait_for(ClientSession& seat) { seat_ = &seat; }
+    void begin(ClientSession& seat, Session& session, bool present, bool assigned);
+    /// Somebody else connected with the client id; the session is theirs.
+    void taken_over();
+    void send(const MessagePtr& message, std::uint8_t qos, bool retain,
+              std::span<const std::uint32_t> identifiers) {
+        machine_.deliver(message, qos, retain, identifiers);
+        connection_.wake();
+    }
+
+  protected:
+    /// The machine writes to `out`, which somebody else moves into the connection's.
+    Client(SessionTable& sessions, Connection& connection, Outbox& out);
+
+    Connection& connection() { return connection_; }
+    const Machine& machine() const { return machine_; }
+    std::size_t outbox_limit() const;
+    /// The machine waits no longer: it is to be given what it left.
+    virtual void read_on() { connection_.resume(); }
+    /// The connection is lost, whatever the socket says.
+    void lose();
+
+  private:
+    void on_connect(const Connect& connect) override;
+    PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) override;
+    bool may_subscribe(std::string_view filter) override;
+    void on_subscribe(const Subscription& subscription) override;
+    void on_unsubscribe(std::string_view filter) override;
+    void send_retained(const Subscription& subscription) override;
+    void on_end() override;
+    std::int64_t wall_clock_us() const override;
+
+    ReasonCode authenticate(const Connect& connect, access::PrincipalPtr& principal);
+    MessagePtr will_of(const Connect& connect, const access::Principal& principal,
+                       std::string_view client_id);
+    MessagePtr message_of(const ReceivedMessage& received);
+    const std::string& client_json();
+    void read_on_if_possible();
+    void leave_seat();
+
+    SessionTable& sessions_;
+    Connection& connection_;
+    ClientSession* seat_ = nullptr;  ///< from CONNECT to the end
+    Session* session_ = nullptr;     ///< from begin() to the end
+    std::unique_ptr<std::string> client_json_;
+    TimePoint last_packet_{};
+    Machine machine_;
+};
+
+}  // namespace millrace::mqtt

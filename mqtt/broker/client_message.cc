@@ -1,0 +1,43 @@
+#include "mqtt/broker/client_message.h"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/string_view.hpp>
+#include <boost/json/value.hpp>
+#include <cstdio>
+
+namespace millrace::mqtt {
+
+std::string describe_client(std::string_view client_id, const access::Principal& principal) {
+    std::string text = "{\"socketId\":";
+    text += boost::json::serialize(
+        boost::json::value(boost::json::string_view(client_id.data(), client_id.size())));
+    text += ",\"extras\":" + principal.extras;
+    text += ",\"permissions\":{\"dbo_id\":" + std::to_string(principal.dbo_id);
+    text += ",\"row_id\":" + std::to_string(principal.row_id) + "}}";
+    return text;
+}
+
+void set_properties(MessageFields& fields, const Properties& properties, ByteBuffer& scratch) {
+    if (properties.empty()) return;
+    fields.expiry_s = properties.integer(PropertyId::message_expiry_interval).value_or(0);
+    properties.for_each_user_property([&](std::string_view name, std::string_view value) {
+        if (name == "id" && fields.id.empty()) fields.id = value;
+    });
+    const std::size_t size = properties.forwardable_size();
+    if (size == properties.raw().size()) {
+        fields.properties = properties.raw();
+        return;
+    }
+    scratch.clear();
+    properties.write_forwardable(scratch.extend(size));
+    fields.properties = scratch.view();
+}
+
+std::string exactly_once_key(const Session& session, std::uint32_t sequence) {
+    char suffix[32];
+    const int size = std::snprintf(suffix, sizeof suffix, ":%llx:%x",
+                                   static_cast<unsigned long long>(session.created_us()), sequence);
+    return session.client_id() + std::string(suffix, static_cast<std::size_t>(size));
+}
+
+}  // namespace millrace::mqtt

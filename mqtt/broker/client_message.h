@@ -1,0 +1,26 @@
+// What an MQTT client's PUBLISH becomes inside.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/access/principal.h"
+#include "core/bytes.h"
+#include "core/message.h"
+#include "mqtt/codec/properties.h"
+#include "mqtt/session/session.h"
+
+namespace millrace::mqtt {
+
+/// The `client` of a bridge message: {"socketId":…,"extras":{…},"permissions":{"dbo_id":…,"row_id":…}}.
+std::string describe_client(std::string_view client_id, const access::Principal& principal);
+
+/// Properties to hand on, the expiry interval, and the idempotency key from the user property `id`. `scratch`
+/// must live as long as `fields`.
+void set_properties(MessageFields& fields, const Properties& properties, ByteBuffer& scratch);
+
+/// The idempotency key of a QoS 2 message that has none of its own.
+std::string exactly_once_key(const Session& session, std::uint32_t sequence);
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,135 @@
+// A session on a shard: where messages for a client arrive, connected or not.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "core/access/principal.h"
+#include "core/message.h"
+#include "core/timer_wheel.h"
+#include "mqtt/broker/subscriber.h"
+#include "mqtt/session/session.h"
+
+namespace millrace::mqtt {
+
+class Client;
+class SessionTable;
+
+/// What a CONNECT asks for, once its sender is known.
+struct ConnectRequest {
+    std::string client_id;
+    bool assigned = false;  ///< the server chose the client id
+    bool clean_start = false;
+    access::PrincipalPtr principal;
+    MessagePtr will;
+};
+
+/// The seat of a session on one shard. When the client connects to another shard, the Session moves there and
+/// this one stays for a moment as a stub that forwards what still arrives (docs/decisions/0005). Owned by its
+/// shard's SessionTable; belongs to that shard's thread; other shards hold pointers only to send letters to
+/// it.
+///
+///   successor                      predecessor
+///       |------- take_over ------------->|   its client is sent away; it gathers until the turn ends
+///       |<------ arrived (Session) ------|   the client is answered; what arrives directly is held
+///       |<------ forward * --------------|
+///       |------- subscribed ------------>|
+///       |<------ caught_up --------------|   what is held and was not forwarded is delivered
+///       |<------ forward * --------------|   what another thread was late to send us
+///       |<------ finished ---------------|
+class ClientSession final : public Subscriber, private Timer {
+  public:
+    ClientSession(SessionTable& table, std::size_t index);
+    ~ClientSession() override;
+
+    /// The first connection, and who has to hand the session over, if anybody.
+    void start(Client& client, ConnectRequest request, ClientSession* predecessor);
+    /// A later connection on this shard.
+    void attach(Client& client, ConnectRequest request);
+    /// The connection is over; a will that is still there is published [MQTT-3.1.2-8].
+    void detach();
+
+    /// Puts a subscription of the session into the shard's index.
+    void announce(const Subscription& subscription);
+
+    void deliver(const MessagePtr& message, const Match& match) override;
+    const void* origin() const override;
+
+    const access::Principal& principal() const { return *principal_; }
+    SessionTable& table() { return table_; }
+    std::size_t index() const { return index_; }
+    void set_index(std::size_t index) { index_ = static_cast<std::uint32_t>(index); }
+
+  private:
+    enum class State : std::uint8_t {
+        awaiting,     ///< the predecessor has the session
+        catching_up,  ///< the session is here; what the predecessor still gets is on its way
+        active,
+        leaving,  ///< to be sent when the turn ends
+        stub,     ///< the successor has the session; forwards
+        gone,     ///< nothing but letters is waited for
+    };
+    /// A message with what its Match said.
+    struct Arrival {
+        Arrival(MessagePtr what, const Match& how);
+        MessagePtr message;
+        std::vector<std::uint32_t> identifiers;
+        Match match;
+        Match view() const;
+    };
+    /// What only a session between two shards needs.
+    struct HandOver {
+        ConnectRequest request;                ///< while awaiting
+        ClientSession* predecessor = nullptr;  ///< until it has finished
+        ClientSession* successor = nullptr;
+        bool successor_wants_session = false;
+        bool ignores_forwards = false;     ///< the session that they were for has ended here
+        const void* origin = nullptr;      ///< of the stub
+        std::vector<std::string> filters;  ///< of the stub
+        std::vector<Arrival> held;
+        std::unordered_set<MessagePtr> seen;  ///< while a message can come both ways
+    };
+
+    void on_timer(TimePoint now) override;
+    HandOver& hand_over();
+    void emit(const MessagePtr& message, const Match& match);
+    void take(const MessagePtr& message, const Match& match);
+
+    void begin(Client& client, ConnectRequest request, bool present);
+    void replace_session(std::string client_id);
+    void discard_session();
+    void send_client_away();
+    void publish_will();
+    void end();
+    void destroy_if_done();
+
+    // Letters from other shards' seats.
+    void take_over(ClientSession& successor, bool wants_session);
+    void arrived(std::unique_ptr<Session> session);
+    void arrived_without_session();
+    void subscribed();
+    void caught_up();
+    void forward(const Arrival& arrival);
+    void finished();
+
+    /// Posts a letter behind all messages of this turn.
+    void post(ClientSession& to, void (ClientSession::*letter)());
+    void let_go();
+    void send_session();
+    void stop_forwarding();
+
+    SessionTable& table_;
+    std::unique_ptr<Session> session_;
+    Client* client_ = nullptr;
+    access::PrincipalPtr principal_;
+    std::unique_ptr<HandOver> hand_over_;
+    std::uint32_t index_;
+    State state_ = State::active;
+    bool owner_ = true;  ///< as the directory says; false: replaced, or removed from it
+};
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,46 @@
+// Which shard has the session of a client id.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/guarded.h"
+
+namespace millrace::mqtt {
+
+class ClientSession;
+
+/// Client id -> the one ClientSession that is, or is about to become, its owner. Whoever replaces an owner
+/// has to send it exactly one take-over letter, and an owner that was replaced lives until that letter comes:
+/// so owners form a queue, and there is never more than one at its end. One for all shards; any thread;
+/// striped locks that are taken when a client connects and when a session ends.
+class SessionDirectory {
+  public:
+    /// The owner if it is on this shard, else nullptr. Only this shard may look inside what is returned.
+    ClientSession* find_on(unsigned shard, std::string_view client_id);
+    /// Makes `session`, which is on `shard`, the owner. Returns the previous one, or nullptr.
+    ClientSession* replace(std::string_view client_id, unsigned shard, ClientSession& session);
+    /// False: `session` is not the owner any more, and will get a take-over letter.
+    bool remove(std::string_view client_id, const ClientSession& session);
+    std::size_t size();
+
+  private:
+    struct Owner {
+        ClientSession* session = nullptr;
+        unsigned shard = 0;
+    };
+    using Owners = std::unordered_map<std::string, Owner>;
+    static constexpr std::size_t kStripes = 64;
+
+    Guarded<Owners>& stripe(std::string_view client_id) {
+        return stripes_[std::hash<std::string_view>{}(client_id) % kStripes];
+    }
+
+    std::array<Guarded<Owners>, kStripes> stripes_;
+};
+
+}  // namespace millrace::mqtt

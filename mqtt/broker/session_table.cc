@@ -1,0 +1,83 @@
+#include "mqtt/broker/session_table.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include "mqtt/broker/client.h"
+#include "mqtt/broker/websocket_transport.h"
+
+namespace millrace::mqtt {
+namespace {
+
+std::uint32_t whole_seconds(std::chrono::milliseconds duration, std::uint32_t most) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(duration).count();
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(seconds, most));
+}
+
+SessionLimits limits_of(const config::Limits& limits) {
+    SessionLimits result;
+    result.packet_bytes = limits.mqtt_packet_bytes;
+    result.outbox_bytes = limits.outbox_bytes;
+    result.topic_bytes = limits.topic_bytes;
+    result.topic_levels = limits.topic_levels;
+    result.subscriptions = limits.subscriptions_per_client;
+    result.queue_messages = limits.session_queue_messages;
+    result.queue_bytes = limits.session_queue_bytes;
+    result.session_expiry_s = whole_seconds(limits.session_expiry, Session::kNeverExpires - 1);
+    result.keep_alive_max_s = static_cast<std::uint16_t>(whole_seconds(limits.keep_alive_max, 0xFFFF));
+    result.receive_maximum = limits.receive_maximum;
+    result.inflight_messages = limits.inflight_messages;
+    result.topic_alias_maximum = limits.topic_alias_maximum;
+    return result;
+}
+
+}  // namespace
+
+SessionTable::SessionTable(Broker& broker, SessionDirectory& directory)
+    : broker_(broker),
+      directory_(directory),
+      context_(limits_of(broker.config().limits), broker.store().epoch(), broker.shard().counters()),
+      random_(std::random_device{}()) {
+    shard().at_turn_end(*this);
+}
+
+SessionTable::~SessionTable() = default;
+
+void SessionTable::connect(Client& client, ConnectRequest request) {
+    ClientSession* local = directory_.find_on(shard().index(), request.client_id);
+    if (local != nullptr) return local->attach(client, std::move(request));
+    sessions_.push_back(std::make_unique<ClientSession>(*this, sessions_.size()));
+    ClientSession& fresh = *sessions_.back();
+    ClientSession* previous = directory_.replace(request.client_id, shard().index(), fresh);
+    fresh.start(client, std::move(request), previous);
+}
+
+std::string SessionTable::new_client_id() {
+    char text[20];
+    const int size =
+        std::snprintf(text, sizeof text, "mr-%016llx", static_cast<unsigned long long>(random_()));
+    return {text, static_cast<std::size_t>(size)};
+}
+
+void SessionTable::destroy(ClientSession& session) {
+    const std::size_t index = session.index();
+    if (index + 1 != sessions_.size()) {
+        std::swap(sessions_[index], sessions_.back());
+        sessions_[index]->set_index(index);
+    }
+    sessions_.pop_back();
+}
+
+void SessionTable::on_turn_end() {
+    if (actions_.empty()) return;
+    for (const auto& action : std::exchange(actions_, {})) action();
+}
+
+std::unique_ptr<Protocol> make_client(SessionTable& sessions, Connection& connection, bool websocket) {
+    if (websocket) return std::make_unique<WebSocketTransport>(sessions, connection);
+    return std::make_unique<Client>(sessions, connection);
+}
+
+}  // namespace millrace::mqtt

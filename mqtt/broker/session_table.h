@@ -1,0 +1,60 @@
+// The MQTT sessions of one shard.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/net/connection.h"
+#include "core/shard.h"
+#include "mqtt/broker/broker.h"
+#include "mqtt/broker/client_session.h"
+#include "mqtt/broker/session_directory.h"
+#include "mqtt/session/context.h"
+
+namespace millrace::mqtt {
+
+class Client;
+
+/// Owns the ClientSessions of its shard and what MQTT connections of this shard share. Made after the shard's
+/// Broker and destroyed before it; its members belong to the shard's thread.
+class SessionTable final : public TurnEnd {
+  public:
+    SessionTable(Broker& broker, SessionDirectory& directory);
+    ~SessionTable();
+
+    Broker& broker() { return broker_; }
+    Shard& shard() { return broker_.shard(); }
+    SessionContext& context() { return context_; }
+    SessionDirectory& directory() { return directory_; }
+    std::size_t size() const { return sessions_.size(); }
+
+    /// Finds, fetches or makes the session that `client` asks for; Client::begin follows, at once or later,
+    /// unless the client is gone by then.
+    void connect(Client& client, ConnectRequest request);
+    /// A client id for a client that has none [MQTT-3.1.3-6].
+    std::string new_client_id();
+
+    /// Runs `action` at the end of the turn, after the broker has sent this turn's messages to the other
+    /// shards: what is posted from there arrives behind them.
+    void at_end_of_turn(std::function<void()> action) { actions_.push_back(std::move(action)); }
+    void destroy(ClientSession& session);
+
+    void on_turn_end() override;
+
+  private:
+    Broker& broker_;
+    SessionDirectory& directory_;
+    SessionContext context_;
+    std::vector<std::unique_ptr<ClientSession>> sessions_;
+    std::vector<std::function<void()>> actions_;
+    std::mt19937_64 random_;
+};
+
+/// The protocol for a new connection, or for one upgraded to WebSocket with the subprotocol `mqtt`.
+std::unique_ptr<Protocol> make_client(SessionTable& sessions, Connection& connection, bool websocket);
+
+}  // namespace millrace::mqtt

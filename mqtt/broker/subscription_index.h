@@ -1,0 +1,42 @@
+// Which subscribers a topic reaches.
+#pragma once
+
+#include "mqtt/broker/subscriber.h"
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace millrace::mqtt {
+
+/// The subscriptions of one shard: exact filters in a hash map, filters with wildcards in a trie. Belongs to the
+/// shard's thread; does not own the subscribers.
+class SubscriptionIndex {
+  public:
+    struct Found {
+        Subscriber* subscriber;
+        Match match;
+    };
+
+    SubscriptionIndex();
+    ~SubscriptionIndex();
+
+    /// True when the pair is new; an existing one gets the new options [MQTT-3.8.4-3]. The filter must be valid.
+    bool add(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options);
+    /// True when it was there.
+    bool remove(std::string_view filter, Subscriber& subscriber);
+
+    /// Everybody the topic reaches, each once, overlapping subscriptions merged. Valid until the next call;
+    /// `origin` is the publisher, left out where a subscription says No Local.
+    const std::vector<Found>& find(std::string_view topic, const void* origin);
+
+    std::size_t size() const { return size_; }
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace millrace::mqtt

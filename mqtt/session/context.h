@@ -1,0 +1,41 @@
+// What all sessions of one shard share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "core/counters.h"
+#include "mqtt/session/frame_cache.h"
+
+namespace millrace::mqtt {
+
+/// The limits that the protocol keeps; each is a key of the configuration.
+struct SessionLimits {
+    std::size_t packet_bytes = 1 << 20;
+    std::size_t outbox_bytes = 16 << 20;
+    std::size_t topic_bytes = 65'535;
+    std::size_t topic_levels = 128;
+    std::size_t subscriptions = 10'000;
+    std::size_t queue_messages = 100'000;
+    std::size_t queue_bytes = 64 << 20;
+    std::uint32_t session_expiry_s = 86'400;
+    std::uint16_t keep_alive_max_s = 0;  ///< 0: any
+    std::uint16_t receive_maximum = 256;
+    std::uint16_t inflight_messages = 20;
+    std::uint16_t topic_alias_maximum = 16;
+};
+
+/// One per shard, on its thread; outlives the shard's sessions.
+struct SessionContext {
+    SessionContext(const SessionLimits& wanted, std::string epoch, Counters& counted)
+        : limits(wanted), counters(counted), frames(std::move(epoch)) {}
+
+    SessionLimits limits;
+    Counters& counters;
+    FrameCache frames;
+    ByteBuffer scratch;  ///< for whoever builds a packet; nothing in it outlives the function that used it
+};
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,108 @@
+#include "mqtt/session/frame_cache.h"
+
+#include <array>
+#include <charconv>
+#include <string_view>
+
+#include "mqtt/codec/encode.h"
+
+namespace millrace::mqtt {
+namespace {
+
+bool is_shared(const Message& message) {
+    return message.payload().size() >= Outbox::kShareAtLeast;
+}
+
+std::string_view content_type_of(Encoding encoding) {
+    switch (encoding) {
+        case Encoding::json:
+            return "application/json";
+        case Encoding::text:
+            return "text/plain; charset=utf-8";
+        default:
+            return "application/octet-stream";
+    }
+}
+
+bool has_user_property(const Properties& properties, std::string_view wanted) {
+    bool found = false;
+    properties.for_each_user_property(
+        [&](std::string_view name, std::string_view) { found = found || name == wanted; });
+    return found;
+}
+
+}  // namespace
+
+bool FrameCache::append(Outbox& out, const MessagePtr& message, const Delivery& delivery, Version version,
+                        std::uint32_t remaining_s, std::size_t bytes_max) {
+    const Frame& frame = frame_of(message, delivery, version, remaining_s);
+    if (frame.size > bytes_max) return false;
+    std::byte* packet = out.tail().extend(frame.header.size());
+    std::memcpy(packet, frame.header.data(), frame.header.size());
+    packet[0] =
+        static_cast<std::byte>(static_cast<unsigned>(PacketType::publish) << 4 | (delivery.dup ? 8U : 0U) |
+                               unsigned{delivery.qos} << 1 | (delivery.retain ? 1U : 0U));
+    if (delivery.qos != 0) patch_packet_id(packet, frame.packet_id_offset, delivery.packet_id);
+    if (is_shared(*message)) out.append_shared(message, message->payload());
+    return true;
+}
+
+const FrameCache::Frame& FrameCache::frame_of(const MessagePtr& message, const Delivery& delivery,
+                                              Version version, std::uint32_t remaining_s) {
+    if (!delivery.identifiers.empty() && version == Version::v5) {
+        encode(special_, *message, delivery, version, remaining_s);
+        return special_;
+    }
+    // Holding the message keeps its address from being given to another one.
+    if (message_ != message || remaining_s_ != remaining_s) {
+        message_ = message;
+        remaining_s_ = remaining_s;
+        for (Frame& frame : frames_) frame.ready = false;
+    }
+    Frame& frame = frames_[(version == Version::v5 ? 2U : 0U) + (delivery.qos != 0 ? 1U : 0U)];
+    if (!frame.ready) encode(frame, *message, delivery, version, remaining_s);
+    return frame;
+}
+
+void FrameCache::encode(Frame& frame, const Message& message, const Delivery& delivery, Version version,
+                        std::uint32_t remaining_s) {
+    OutgoingPublish publish;
+    publish.topic = message.channel();
+    publish.payload = message.payload();
+    publish.qos = static_cast<Qos>(delivery.qos);
+    publish.subscription_ids = delivery.identifiers;
+    if (message.expiry_s() != 0) publish.message_expiry_s = remaining_s;  // [MQTT-3.3.2-6]
+    if (version == Version::v5) publish.forwarded_properties = properties_of(message);
+    frame.header.clear();
+    const EncodedPublish encoded = is_shared(message) ? encode_publish_header(frame.header, publish, version)
+                                                      : encode_publish(frame.header, publish, version);
+    frame.packet_id_offset = encoded.packet_id_offset;
+    frame.size = encoded.size;
+    frame.ready = true;
+}
+
+/// What the publisher sent along, and for a stored message what a subscriber needs to resume.
+ByteView FrameCache::properties_of(const Message& message) {
+    if (message.seq() == 0) return message.properties();
+    properties_.clear();
+    properties_.append(message.properties());
+    const auto given = parse_properties(message.properties(), PropertyOwner::publish, Sender::server);
+    PropertyWriter writer(properties_);
+    if (!given || !given->has(PropertyId::content_type)) {
+        writer.text(PropertyId::content_type, content_type_of(message.encoding()));
+    }
+    std::array<char, 24> digits{};
+    const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), message.seq()).ptr;
+    const std::string_view seq(digits.data(), static_cast<std::size_t>(end - digits.data()));
+    writer.user_property("seq", seq);
+    writer.user_property("epoch", epoch_);
+    if (message.id().empty()) {
+        writer.user_property("id", epoch_ + "-" + std::string(seq));
+    } else if (!given || !has_user_property(*given, "id")) {
+        writer.user_property("id", message.id());
+    }
+    writer.user_property("type", message.kind() == MessageKind::event ? "event" : "message");
+    return properties_.view();
+}
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,50 @@
+// What the protocol machine asks of its surroundings.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "mqtt/codec/packets.h"
+#include "mqtt/session/session.h"
+
+namespace millrace::mqtt {
+
+enum class PublishAnswer : std::uint8_t {
+    done,
+    pending,  ///< Machine::published follows with the token
+    not_authorised,
+    invalid_topic,
+    overloaded,   ///< not taken: try again when an earlier one has ended
+    unavailable,  ///< the store cannot take it
+};
+
+/// A PUBLISH with its topic alias resolved.
+struct ReceivedMessage {
+    const Publish& packet;
+    std::string_view topic;
+    std::uint32_t sequence = 0;  ///< of QoS 2: the same when the client sends the message again
+};
+
+/// The port between Machine and broker. Called during Machine's own calls only; views are valid during the
+/// call.
+class Host {
+  public:
+    /// Machine::accept or Machine::refuse follows, at once or later.
+    virtual void on_connect(const Connect& connect) = 0;
+    virtual PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) = 0;
+    virtual bool may_subscribe(std::string_view filter) = 0;
+    virtual void on_subscribe(const Subscription& subscription) = 0;
+    virtual void on_unsubscribe(std::string_view filter) = 0;
+    /// Machine::deliver, with `retained`, for every retained message that matches.
+    virtual void send_retained(const Subscription& subscription) = 0;
+    /// The conversation is over; what was written is still to be sent. The session is no longer the
+    /// machine's.
+    virtual void on_end() = 0;
+    /// Microseconds since 1970.
+    virtual std::int64_t wall_clock_us() const = 0;
+
+  protected:
+    ~Host() = default;
+};
+
+}  // namespace millrace::mqtt

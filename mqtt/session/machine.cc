@@ -1,0 +1,132 @@
+#include "mqtt/session/machine.h"
+
+#include <algorithm>
+
+#include "mqtt/codec/decode.h"
+#include "mqtt/codec/encode.h"
+
+namespace millrace::mqtt {
+
+std::size_t Machine::feed(ByteView bytes) {
+    waiting_ = false;
+    std::size_t used = 0;
+    while (state_ == State::fresh || state_ == State::connected) {
+        const Scan scan = scan_frame(bytes.subspan(used), context_.limits.packet_bytes, version_);
+        if (scan.status == ScanStatus::need_more) return used;
+        if (scan.status == ScanStatus::error) {
+            fail(scan.error);
+            break;
+        }
+        // Somebody who asks and asks but reads no answers.
+        waiting_ = backlog() > context_.limits.outbox_bytes;
+        if (waiting_ || !handle(scan.frame)) return used;
+        used += scan.frame.size;
+    }
+    return state_ == State::ended ? bytes.size() : used;
+}
+
+/// False: the packet could not be taken now and stays where it is.
+bool Machine::handle(const Frame& frame) {
+    if (state_ == State::fresh) {
+        if (frame.type == PacketType::connect) {
+            on_connect(frame);
+        } else {
+            fail(ReasonCode::protocol_error, "the first packet is not a CONNECT");  // [MQTT-3.1.0-1]
+        }
+        return true;
+    }
+    switch (frame.type) {
+        case PacketType::publish:
+            return on_publish(frame);
+        case PacketType::puback:
+            on_puback(frame);
+            return true;
+        case PacketType::pubrec:
+            on_pubrec(frame);
+            return true;
+        case PacketType::pubrel:
+            on_pubrel(frame);
+            return true;
+        case PacketType::pubcomp:
+            on_pubcomp(frame);
+            return true;
+        case PacketType::subscribe:
+            on_subscribe(frame);
+            return true;
+        case PacketType::unsubscribe:
+            on_unsubscribe(frame);
+            return true;
+        case PacketType::pingreq:
+            on_ping(frame);
+            return true;
+        case PacketType::disconnect:
+            on_disconnect(frame);
+            return true;
+        case PacketType::connect:
+            fail(ReasonCode::protocol_error, "a second CONNECT");  // [MQTT-3.1.0-2]
+            return true;
+        case PacketType::auth:
+            // [MQTT-4.12.0-1]: no CONNECT with an authentication method was accepted.
+            fail(ReasonCode::protocol_error, "AUTH without an authentication method");
+            return true;
+        default:
+            fail(ReasonCode::protocol_error, "only a server may send this packet");
+            return true;
+    }
+}
+
+void Machine::on_ping(const Frame& frame) {
+    const auto ping = decode_ping(frame);
+    if (!ping) return fail(ping.error());
+    encode_pingresp(out_.tail());  // [MQTT-3.12.4-1]
+}
+
+void Machine::on_disconnect(const Frame& frame) {
+    const auto disconnect = decode_disconnect(frame, version_, Sender::client);
+    if (!disconnect) return fail(disconnect.error());
+    if (const auto expiry = disconnect->properties.integer(PropertyId::session_expiry_interval)) {
+        // 3.14.2.2.2: what was to end with the connection cannot be made to stay any more.
+        if (session_->expiry_s == 0 && *expiry != 0) {
+            return fail(ReasonCode::protocol_error, "the session expiry was 0");
+        }
+        session_->expiry_s = std::min(*expiry, context_.limits.session_expiry_s);
+    }
+    if (disconnect->code != ReasonCode::disconnect_with_will) session_->will.reset();  // [MQTT-3.1.2-10]
+    leave_session();
+    host_.on_end();
+}
+
+void Machine::end(ReasonCode code, const char* why) {
+    if (state_ == State::ended) return;
+    if (state_ == State::connected && version_ == Version::v5) {
+        context_.scratch.clear();
+        PropertyWriter writer(context_.scratch);
+        if (*why != '\0') writer.text(PropertyId::reason_string, why);
+        constexpr std::size_t kRest = 8;
+        const bool fits = context_.scratch.size() + kRest <= packet_bytes_max_;  // [MQTT-3.14.2-3]
+        encode_disconnect(out_.tail(), code, version_, fits ? writer.properties() : Properties{});
+    }
+    leave_session();
+    host_.on_end();
+}
+
+void Machine::fail(const DecodeError& error) {
+    context_.counters.closed_protocol_error.add();
+    end(error.code, error.why);
+}
+
+void Machine::abandon() {
+    leave_session();
+}
+
+void Machine::leave_session() {
+    state_ = State::ended;
+    if (session_ != nullptr) session_->lose_pending();
+    session_ = nullptr;
+}
+
+void Machine::drained() {
+    if (session_ != nullptr) pump();
+}
+
+}  // namespace millrace::mqtt

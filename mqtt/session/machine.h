@@ -1,0 +1,127 @@
+// MQTT as a machine: bytes and events in, bytes and calls out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/net/outbox.h"
+#include "core/result.h"
+#include "mqtt/codec/frame_scanner.h"
+#include "mqtt/codec/packets.h"
+#include "mqtt/session/context.h"
+#include "mqtt/session/host.h"
+#include "mqtt/session/pending_acks.h"
+#include "mqtt/session/session.h"
+
+namespace millrace::mqtt {
+
+/// The server's side of one MQTT connection, 3.1, 3.1.1 or 5.0. Knows no socket, clock or broker. Lives as
+/// long as its connection, on its shard.
+class Machine {
+  public:
+    /// Writes to `out`. `wire` is where its bytes end up: both together are what a slow reader leaves behind.
+    Machine(SessionContext& context, Host& host, Outbox& out, const Outbox& wire)
+        : context_(context), host_(host), out_(out), wire_(wire) {}
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    /// Takes whole packets from the front of `bytes`; how many bytes they were. The rest comes again, with
+    /// more, or once it is no longer waiting().
+    std::size_t feed(ByteView bytes);
+    /// It reads no further before something else ends: a CONNECT, a publish, or the sending of what is in
+    /// `out`.
+    bool waiting() const { return waiting_ || state_ == State::connecting; }
+
+    /// The answer to Host::on_connect. `assigned_id` is the client id if the server chose it.
+    void accept(Session& session, bool session_present, std::string_view assigned_id);
+    void refuse(ReasonCode code);
+    /// A publish has ended.
+    void published(std::uint64_t token, error_code error);
+
+    /// Sends a message, keeps it for later or drops it. Only after accept(). `retain` is the flag to send.
+    void deliver(const MessagePtr& message, std::uint8_t qos, bool retain,
+                 std::span<const std::uint32_t> identifiers);
+    /// What was in `out` is sent: there is room for what had to wait.
+    void drained();
+
+    /// Ends the connection from our side: with a DISCONNECT where the version has one, then Host::on_end.
+    void end(ReasonCode code, const char* why = "");
+    /// The connection broke: as end(), but there is nobody to talk to, and Host::on_end is not called.
+    void abandon();
+
+    bool connected() const { return state_ == State::connected; }
+    bool ended() const { return state_ == State::ended; }
+    Version version() const { return version_; }
+    /// As agreed with the client; 0: none.
+    std::uint16_t keep_alive_s() const { return keep_alive_s_; }
+
+  private:
+    enum class State : std::uint8_t { fresh, connecting, connected, ended };
+    struct Aliases {
+        std::vector<std::string> topics;
+    };
+
+    bool handle(const Frame& frame);
+    void on_connect(const Frame& frame);
+    void remember(const Connect& connect);
+    void refuse_undecoded(const DecodeError& error, Version version);
+    void on_disconnect(const Frame& frame);
+    void on_subscribe(const Frame& frame);
+    ReasonCode subscribe(const SubscriptionRequest& request, std::uint32_t identifier, bool& wants_retained);
+    void on_unsubscribe(const Frame& frame);
+    void on_ping(const Frame& frame);
+
+    bool on_publish(const Frame& frame);
+    bool resolve_topic(const Publish& publish, std::string_view& topic);
+    bool receive_at_most_once(const ReceivedMessage& message);
+    bool receive_acknowledged(const Publish& publish, std::string_view topic);
+    bool may_receive_more();
+    bool take_answer(const Publish& publish, PublishAnswer answer);
+    void acknowledge(PendingAcks::Ack ack);
+    void write_ack(const PendingAcks::Ack& ack);
+    ReasonCode refusal(ReasonCode code) const;
+    void settle(PendingAcks::Ack& ack, ReasonCode code);
+    void on_pubrel(const Frame& frame);
+
+    void on_puback(const Frame& frame);
+    void on_pubrec(const Frame& frame);
+    void on_pubcomp(const Frame& frame);
+    void finish(Window::Slot& slot);
+    void pump();
+    bool resend_next(Outbound& outbound);
+    void start(Outbound& outbound, QueuedMessage item);
+    bool write_publish(const MessagePtr& message, const Delivery& delivery);
+    bool has_expired(const Message& message, std::uint32_t& remaining_s) const;
+    std::size_t backlog() const { return out_.bytes() + (&wire_ == &out_ ? 0 : wire_.bytes()); }
+
+    void fail(const DecodeError& error);
+    void fail(ReasonCode code, const char* why) { fail(DecodeError{code, why}); }
+    void leave_session();
+
+    SessionContext& context_;
+    Host& host_;
+    Outbox& out_;
+    const Outbox& wire_;
+    Session* session_ = nullptr;  ///< from accept() to the end
+    std::unique_ptr<PendingAcks> acks_;
+    std::unique_ptr<Aliases> aliases_;
+    std::uint32_t packet_bytes_max_ = 0xFFFFFFFF;  ///< the client's
+    std::uint32_t session_expiry_s_ = 0;
+    std::uint16_t window_ = 0;
+    std::uint16_t keep_alive_s_ = 0;
+    std::uint16_t unreleased_ = 0;      ///< QoS 2 messages of this connection whose PUBREL has not come
+    std::uint16_t unacknowledged_ = 0;  ///< QoS 1 messages of this connection whose PUBACK has not left
+    Version version_ = Version::v311;
+    State state_ = State::fresh;
+    bool waiting_ = false;
+    bool keep_alive_changed_ = false;
+    bool session_expiry_changed_ = false;
+};
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,90 @@
+// Machine: CONNECT and its answer (3.1, 3.2).
+#include <algorithm>
+
+#include "mqtt/codec/decode.h"
+#include "mqtt/codec/encode.h"
+#include "mqtt/session/machine.h"
+
+namespace millrace::mqtt {
+
+void Machine::on_connect(const Frame& frame) {
+    const auto connect = decode_connect(frame);
+    if (!connect) return refuse_undecoded(connect.error(), answer_version(frame.body));
+    remember(*connect);
+    state_ = State::connecting;
+    if (connect->properties.has(PropertyId::authentication_method)) {
+        return refuse(ReasonCode::bad_authentication_method);  // [MQTT-4.12.0-1]
+    }
+    host_.on_connect(*connect);
+}
+
+/// 3.1.1 has return codes for a few reasons only, and wants silence for the others [MQTT-3.1.4-1].
+void Machine::refuse_undecoded(const DecodeError& error, Version version) {
+    version_ = version;
+    context_.counters.closed_protocol_error.add();
+    state_ = State::connecting;
+    if (version == Version::v5 || error.code == ReasonCode::unsupported_protocol_version ||
+        error.code == ReasonCode::client_identifier_not_valid) {
+        return refuse(error.code);
+    }
+    end(error.code, error.why);
+}
+
+void Machine::remember(const Connect& connect) {
+    const SessionLimits& limits = context_.limits;
+    const Properties& properties = connect.properties;
+    version_ = connect.version;
+    const bool v5 = version_ == Version::v5;
+    const std::uint32_t forever = connect.clean_start ? 0 : Session::kNeverExpires;
+    const std::uint32_t wanted =
+        v5 ? properties.integer(PropertyId::session_expiry_interval).value_or(0) : forever;
+    session_expiry_s_ = std::min(wanted, limits.session_expiry_s);
+    session_expiry_changed_ = session_expiry_s_ != wanted;
+    // [MQTT-3.1.2-24], and [MQTT-3.3.4-9] with our own limit on top.
+    packet_bytes_max_ = properties.integer(PropertyId::maximum_packet_size).value_or(0xFFFFFFFF);
+    const std::uint32_t maximum = properties.integer(PropertyId::receive_maximum).value_or(0xFFFF);
+    window_ = static_cast<std::uint16_t>(std::min<std::uint32_t>(maximum, limits.inflight_messages));
+    keep_alive_s_ = connect.keep_alive_s;
+    // Only 5.0 can be told of another keep alive [MQTT-3.1.2-21].
+    if (v5 && limits.keep_alive_max_s != 0 &&
+        (keep_alive_s_ == 0 || keep_alive_s_ > limits.keep_alive_max_s)) {
+        keep_alive_s_ = limits.keep_alive_max_s;
+        keep_alive_changed_ = true;
+    }
+}
+
+void Machine::accept(Session& session, bool session_present, std::string_view assigned_id) {
+    const SessionLimits& limits = context_.limits;
+    session_ = &session;
+    session.expiry_s = session_expiry_s_;
+    state_ = State::connected;
+    context_.scratch.clear();
+    PropertyWriter writer(context_.scratch);
+    if (session_expiry_changed_) writer.integer(PropertyId::session_expiry_interval, session_expiry_s_);
+    if (limits.receive_maximum != 0xFFFF) writer.integer(PropertyId::receive_maximum, limits.receive_maximum);
+    writer.integer(PropertyId::maximum_packet_size, static_cast<std::uint32_t>(limits.packet_bytes));
+    if (!assigned_id.empty())
+        writer.text(PropertyId::assigned_client_identifier, assigned_id);  // [MQTT-3.1.3-7]
+    if (limits.topic_alias_maximum != 0) {
+        writer.integer(PropertyId::topic_alias_maximum, limits.topic_alias_maximum);
+    }
+    writer.integer(PropertyId::shared_subscription_available, 0);
+    if (keep_alive_changed_) writer.integer(PropertyId::server_keep_alive, keep_alive_s_);
+    encode_connack(out_.tail(), {session_present, ReasonCode::success, writer.properties()}, version_);
+    Outbound* outbound = session.find_outbound();
+    if (outbound == nullptr) return;
+    outbound->resend = outbound->window.in_order();  // [MQTT-4.4.0-1] [MQTT-4.6.0-1]
+    outbound->resent = 0;
+    outbound->unacknowledged = 0;
+    for (const std::uint16_t id : outbound->resend) outbound->window.find(id)->sent = 0;
+    pump();
+}
+
+void Machine::refuse(ReasonCode code) {
+    if (state_ == State::ended) return;
+    encode_connack(out_.tail(), {false, code, {}}, version_);  // [MQTT-3.2.2-6]
+    leave_session();
+    host_.on_end();
+}
+
+}  // namespace millrace::mqtt

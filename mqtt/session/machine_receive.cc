@@ -1,0 +1,181 @@
+// Machine: messages from the client (3.3, and its half of 3.4 to 3.7).
+#include "mqtt/codec/decode.h"
+#include "mqtt/codec/encode.h"
+#include "mqtt/codec/topic.h"
+#include "mqtt/session/machine.h"
+
+namespace millrace::mqtt {
+
+bool Machine::on_publish(const Frame& frame) {
+    const auto publish = decode_publish(frame, version_, Sender::client);
+    if (!publish) {
+        fail(publish.error());
+        return true;
+    }
+    std::string_view topic;
+    if (!resolve_topic(*publish, topic)) return true;
+    if (publish->qos == Qos::at_most_once) return receive_at_most_once({*publish, topic});
+    return receive_acknowledged(*publish, topic);
+}
+
+/// False: the connection has ended over it.
+bool Machine::resolve_topic(const Publish& publish, std::string_view& topic) {
+    const SessionLimits& limits = context_.limits;
+    topic = publish.topic;
+    if (topic.size() > limits.topic_bytes ||
+        (topic.size() > limits.topic_levels &&
+         check_topic_name(topic, {limits.topic_bytes, limits.topic_levels}) != TopicFault::none)) {
+        fail(ReasonCode::topic_name_invalid, "the topic name is too long");
+        return false;
+    }
+    if (!publish.properties.has(PropertyId::topic_alias)) return true;
+    const std::uint32_t alias = *publish.properties.integer(PropertyId::topic_alias);
+    if (alias == 0 || alias > limits.topic_alias_maximum) {  // [MQTT-3.3.2-8] [MQTT-3.3.2-9]
+        fail(ReasonCode::topic_alias_invalid, "the topic alias is out of range");
+        return false;
+    }
+    if (!aliases_) aliases_ = std::make_unique<Aliases>();
+    if (aliases_->topics.size() < alias) aliases_->topics.resize(alias);
+    std::string& known = aliases_->topics[alias - 1];
+    if (!topic.empty()) {
+        known = topic;
+    } else if (known.empty()) {  // 3.3.2.3.4
+        fail(ReasonCode::protocol_error, "the topic alias stands for nothing");
+        return false;
+    }
+    topic = known;
+    return true;
+}
+
+bool Machine::receive_at_most_once(const ReceivedMessage& message) {
+    // There is nobody to tell of a refusal [MQTT-3.3.5-2].
+    if (host_.on_publish(message, 0) == PublishAnswer::overloaded) context_.counters.dropped_overloaded.add();
+    return true;
+}
+
+/// False: the PUBLISH has to wait, or the connection has ended over it.
+bool Machine::may_receive_more() {
+    if (unacknowledged_ + unreleased_ < context_.limits.receive_maximum) return true;
+    if (version_ == Version::v5) {  // [MQTT-3.3.4-7]
+        fail(ReasonCode::receive_maximum_exceeded, "more messages in flight than Receive Maximum");
+        return false;
+    }
+    // 3.1.1 knows no such limit: what is with the store holds up the reading, what waits for a PUBREL cannot.
+    waiting_ = acks_ && acks_->size() >= context_.limits.receive_maximum;
+    return !waiting_;
+}
+
+bool Machine::receive_acknowledged(const Publish& publish, std::string_view topic) {
+    const bool exactly_once = publish.qos == Qos::exactly_once;
+    ReceivedPublish* known = exactly_once ? session_->find_received(publish.packet_id) : nullptr;
+    if (known != nullptr && known->state == ReceivedPublish::State::pending) return true;
+    if (known != nullptr && known->state == ReceivedPublish::State::accepted) {  // [MQTT-4.3.3-10]
+        acknowledge({publish.packet_id, PacketType::pubrec, ReasonCode::success, true});
+        return true;
+    }
+    if (!may_receive_more()) return state_ == State::ended;
+    if (exactly_once && known == nullptr) known = &session_->add_received(publish.packet_id);
+    if (known != nullptr) known->state = ReceivedPublish::State::pending;
+    const std::uint32_t sequence = known != nullptr ? known->sequence : 0;
+    const std::uint64_t token = acks_ ? acks_->next_token() : 0;
+    return take_answer(publish, host_.on_publish({publish, topic, sequence}, token));
+}
+
+bool Machine::take_answer(const Publish& publish, PublishAnswer answer) {
+    const bool exactly_once = publish.qos == Qos::exactly_once;
+    PendingAcks::Ack ack{publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback};
+    if (answer == PublishAnswer::overloaded && acks_ && !acks_->empty()) {
+        if (exactly_once)
+            session_->find_received(publish.packet_id)->state = ReceivedPublish::State::uncertain;
+        waiting_ = true;
+        return false;
+    }
+    ++(exactly_once ? unreleased_ : unacknowledged_);
+    switch (answer) {
+        case PublishAnswer::done:
+            settle(ack, ReasonCode::success);
+            acknowledge(ack);
+            break;
+        case PublishAnswer::pending:
+            acknowledge(ack);
+            break;
+        case PublishAnswer::not_authorised:
+            settle(ack, ReasonCode::not_authorized);
+            acknowledge(ack);
+            break;
+        case PublishAnswer::invalid_topic:
+            settle(ack, ReasonCode::topic_name_invalid);
+            acknowledge(ack);
+            break;
+        case PublishAnswer::overloaded:
+            end(ReasonCode::server_busy, "too much is waiting for the store");
+            break;
+        case PublishAnswer::unavailable:
+            end(ReasonCode::server_unavailable, "the store cannot be reached");
+            break;
+    }
+    return true;
+}
+
+/// A refused message is acknowledged: 5.0 says why, 3.1.1 has no way to [MQTT-3.3.5-2].
+ReasonCode Machine::refusal(ReasonCode code) const {
+    return version_ == Version::v5 ? code : ReasonCode::success;
+}
+
+/// The publish behind `ack` has ended with `code`.
+void Machine::settle(PendingAcks::Ack& ack, ReasonCode code) {
+    ack.code = refusal(code);
+    ack.ready = true;
+    if (ack.type != PacketType::pubrec) return;
+    if (is_error(ack.code)) {  // the handshake is over [MQTT-4.3.3-9]
+        session_->remove_received(ack.packet_id);
+        --unreleased_;
+    } else if (ReceivedPublish* received = session_->find_received(ack.packet_id)) {
+        received->state = ReceivedPublish::State::accepted;
+    }
+}
+
+void Machine::acknowledge(PendingAcks::Ack ack) {
+    if (ack.ready && (!acks_ || acks_->empty())) return write_ack(ack);
+    if (!acks_) acks_ = std::make_unique<PendingAcks>();
+    acks_->push(ack);
+}
+
+void Machine::write_ack(const PendingAcks::Ack& ack) {
+    if (ack.type == PacketType::puback) --unacknowledged_;
+    encode_publish_ack(out_.tail(), ack.type, ack.packet_id, ack.code, version_);
+}
+
+void Machine::published(std::uint64_t token, error_code error) {
+    if (session_ == nullptr || !acks_) return;
+    PendingAcks::Ack* ack = acks_->find(token);
+    if (ack == nullptr || ack->ready) return;
+    if (!error) {
+        settle(*ack, ReasonCode::success);
+    } else if (error == Errc::not_authorised) {
+        settle(*ack, ReasonCode::not_authorized);
+    } else {
+        // An error PUBACK would make the client forget the message: it shall send it again, later.
+        return end(ReasonCode::server_unavailable, "the message could not be stored");
+    }
+    while (!acks_->empty() && acks_->front().ready) {
+        write_ack(acks_->front());
+        acks_->pop();
+    }
+}
+
+void Machine::on_pubrel(const Frame& frame) {
+    const auto pubrel = decode_publish_ack(frame, version_, Sender::client);
+    if (!pubrel) return fail(pubrel.error());
+    const ReceivedPublish* received = session_->find_received(pubrel->packet_id);
+    if (received != nullptr && received->state == ReceivedPublish::State::pending) {
+        return fail(ReasonCode::protocol_error, "PUBREL before PUBREC");
+    }
+    const bool known = session_->remove_received(pubrel->packet_id);
+    if (known && unreleased_ != 0) --unreleased_;
+    // [MQTT-4.3.3-11]; 3.6.2.1: an unknown identifier is no error, the PUBCOMP may have been lost.
+    const ReasonCode code = known ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
+    encode_publish_ack(out_.tail(), PacketType::pubcomp, pubrel->packet_id, code, version_);
+}
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,113 @@
+// Messages on their way to one client: those that wait, and those sent but not yet acknowledged.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/message.h"
+
+namespace millrace::mqtt {
+
+/// Subscription identifiers that travel with a queued message; nullptr: none.
+using Identifiers = std::unique_ptr<const std::vector<std::uint32_t>>;
+Identifiers keep_identifiers(std::span<const std::uint32_t> identifiers);
+inline std::span<const std::uint32_t> view_of(const Identifiers& identifiers) {
+    return identifiers ? std::span<const std::uint32_t>(*identifiers) : std::span<const std::uint32_t>{};
+}
+
+/// A message for one client, as it will be sent.
+struct QueuedMessage {
+    MessagePtr message;
+    Identifiers identifiers;
+    std::uint8_t qos = 0;
+    bool retain = false;
+};
+
+/// The queue: first in, first out, in a ring that grows by doubling. Belongs to an Outbound.
+class MessageQueue {
+  public:
+    bool empty() const { return size_ == 0; }
+    std::size_t size() const { return size_; }
+    std::size_t bytes() const { return bytes_; }
+    void push(QueuedMessage item);
+    QueuedMessage& front() { return ring_[first_]; }
+    QueuedMessage pop();
+    /// f(const QueuedMessage&), of the newest `count`.
+    template <class F>
+    void for_each_newest(std::size_t count, F&& f) const {
+        for (std::size_t i = size_ - std::min(count, size_); i < size_; ++i) {
+            f(ring_[(first_ + i) & (ring_.size() - 1)]);
+        }
+    }
+
+  private:
+    void resize(std::size_t capacity);
+
+    std::vector<QueuedMessage> ring_;
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+    std::size_t bytes_ = 0;
+};
+
+/// The window: QoS 1 and 2 messages between PUBLISH and the end of their handshake, found by packet id. Ids
+/// go round the whole range, so that a late acknowledgement does not meet a new message; finding, adding and
+/// removing cost O(1).
+class Window {
+  public:
+    enum class State : std::uint8_t {
+        free,
+        published,  ///< waits for PUBACK or PUBREC
+        released,   ///< PUBREC came, the message is gone, waits for PUBCOMP [MQTT-4.3.3-4]
+    };
+    struct Slot {
+        MessagePtr message;
+        Identifiers identifiers;
+        std::uint32_t order = 0;
+        std::uint16_t packet_id = 0;
+        State state = State::free;
+        std::uint8_t qos : 2 = 0;
+        std::uint8_t retain : 1 = 0;
+        std::uint8_t sent : 1 = 0;  ///< on the present connection
+    };
+
+    std::size_t size() const { return size_; }
+    /// Takes the next free packet id. At most 65,535 may be in use.
+    Slot& add(QueuedMessage item);
+    /// nullptr: no such packet id is in use.
+    Slot* find(std::uint16_t packet_id);
+    void remove(Slot& slot);
+    /// The packet ids in use, in the order of their first PUBLISH [MQTT-4.6.0-1].
+    std::vector<std::uint16_t> in_order() const;
+    template <class F>
+    void for_each(F&& f) const {
+        for (const Slot& slot : slots_) {
+            if (slot.state != State::free) f(slot);
+        }
+    }
+
+  private:
+    Slot& at(std::uint16_t packet_id) { return slots_[packet_id & (slots_.size() - 1)]; }
+    void grow();
+
+    std::vector<Slot> slots_;
+    std::size_t size_ = 0;
+    std::uint32_t next_order_ = 0;
+    std::uint16_t last_id_ = 0;
+};
+
+/// Both together. Made when a session first needs it; moves with the session.
+struct Outbound {
+    MessageQueue queue;
+    Window window;
+    std::vector<std::uint16_t> resend;  ///< packet ids that this connection has not been sent yet, in order
+    std::size_t resent = 0;             ///< how many of them are done
+    std::size_t unacknowledged = 0;     ///< PUBLISHes that count against the client's Receive Maximum
+
+    bool nothing_waits() const { return queue.empty() && resent == resend.size(); }
+};
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,92 @@
+// What a server remembers of a client between its connections.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/counters.h"
+#include "core/message.h"
+#include "mqtt/session/context.h"
+#include "mqtt/session/outbound.h"
+
+namespace millrace::mqtt {
+
+/// One subscription of a session.
+struct Subscription {
+    std::string filter;
+    std::uint32_t identifier = 0;  ///< 0: none
+    std::uint8_t qos = 0;
+    bool no_local = false;
+    bool retain_as_published = false;
+};
+
+/// A QoS 2 message from the client between PUBLISH and PUBREL, so that it is published once [MQTT-4.3.3-10].
+struct ReceivedPublish {
+    enum class State : std::uint8_t {
+        pending,    ///< given to the store, the answer is awaited
+        uncertain,  ///< the connection broke before the answer came
+        accepted,   ///< PUBREC is, or may be, sent
+    };
+    std::uint16_t packet_id = 0;
+    State state = State::pending;
+    std::uint32_t sequence = 0;  ///< names this message among all of the session
+};
+
+/// The state of MQTT 5.0, 4.1. Belongs to one shard at a time and moves to another by message; its address
+/// stays the same. What an idle client does not need is not there.
+class Session {
+  public:
+    /// `created_us` tells sessions apart that follow each other under one client id.
+    Session(std::string client_id, std::int64_t created_us)
+        : client_id_(std::move(client_id)), created_us_(created_us) {}
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    const std::string& client_id() const { return client_id_; }
+    std::int64_t created_us() const { return created_us_; }
+
+    std::uint32_t expiry_s = 0;  ///< after the connection has ended; kNeverExpires
+    MessagePtr will;             ///< to be published when the connection ends without a goodbye
+    static constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;
+
+    using Subscriptions = std::vector<std::unique_ptr<Subscription>>;
+    const Subscriptions& subscriptions() const { return subscriptions_; }
+    const Subscription* find_subscription(std::string_view filter) const;
+    /// True: the filter was not there before [MQTT-3.8.4-3].
+    bool subscribe(Subscription subscription);
+    bool unsubscribe(std::string_view filter);
+
+    Outbound& outbound();
+    Outbound* find_outbound() { return outbound_.get(); }
+    /// Keeps a message until it can be sent; what is over the limits is dropped and counted.
+    void queue(QueuedMessage item, SessionContext& context);
+    QueuedMessage unqueue(Counters& counters);
+    /// Before the session is thrown away.
+    void forget_queue(Counters& counters);
+
+    ReceivedPublish* find_received(std::uint16_t packet_id);
+    ReceivedPublish& add_received(std::uint16_t packet_id);
+    /// False: the packet id was not in use.
+    bool remove_received(std::uint16_t packet_id);
+    std::size_t received_count() const { return inbound_ ? inbound_->received.size() : 0; }
+    /// The connection ended: answers that were awaited will not be heard.
+    void lose_pending();
+
+  private:
+    struct Inbound {
+        std::vector<ReceivedPublish> received;  ///< by packet id
+        std::uint32_t next_sequence = 0;
+    };
+    Subscriptions::const_iterator lower_bound(std::string_view filter) const;
+
+    std::string client_id_;
+    std::int64_t created_us_;
+    Subscriptions subscriptions_;  ///< by filter
+    std::unique_ptr<Outbound> outbound_;
+    std::unique_ptr<Inbound> inbound_;
+};
+
+}  // namespace millrace::mqtt
