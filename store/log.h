@@ -1,0 +1,75 @@
+// The Log port: what a store must be able to do. Implementations: sqlite/, postgres/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/message.h"
+#include "core/result.h"
+
+namespace millrace::store {
+
+/// Where one message of a batch ended up.
+struct Receipt {
+    std::uint64_t seq = 0;
+    std::int64_t at_us = 0;
+    bool repeated = false;  ///< its id was stored before: seq and at_us are those of the first
+};
+
+/// The writer of one lane. Blocks; used by its lane's thread only, which outlives it.
+class Log {
+  public:
+    virtual ~Log() = default;
+    /// Commits the batch in one transaction, all or nothing, and returns when it is durable. Assigns each
+    /// message the next seq of its channel, in the order of the batch, and stamps it. A message whose id is
+    /// already stored on its channel, or earlier in the batch, gets the first one's receipt and is not stored
+    /// again. Errc::store_unavailable: what became of the batch is not known; settle() before the next
+    /// append(). Any other error: the batch was refused as a whole, nothing of it is stored.
+    virtual Result<std::vector<Receipt>> append(std::span<const MessagePtr> batch) = 0;
+    /// Finds out what became of the batch that append() left open, once the database can be reached again.
+    /// Its receipts: it was committed after all. None: it was not and never will be.
+    virtual Result<std::vector<Receipt>> settle() = 0;
+};
+
+/// Which part of a channel's history is wanted. With neither bound: the newest `limit`.
+struct Range {
+    std::string channel;
+    std::optional<std::uint64_t> after;   ///< only seq > after; the oldest `limit` of those
+    std::optional<std::uint64_t> before;  ///< only seq < before; without `after` the newest `limit` of those
+    std::uint32_t limit = 100;
+};
+
+/// A page ends early, with `more`, when its payloads reach this size.
+constexpr std::size_t kPageBytes = std::size_t{8} << 20;
+
+/// A part of a channel's history, ascending by seq.
+struct Page {
+    std::vector<MessagePtr> messages;
+    std::uint64_t first = 0;  ///< oldest seq retained; 0: the channel is empty
+    std::uint64_t last = 0;   ///< newest seq ever assigned; 0: none
+    bool more = false;        ///< there is more in the direction of reading
+};
+
+/// Reads history. Blocks; used by one reader thread.
+class Reader {
+  public:
+    virtual ~Reader() = default;
+    virtual Result<Page> read(const Range& range) = 0;
+};
+
+/// An opened database: migrated, locked for this process, its epoch known. Made at start-up; outlives the
+/// logs and readers it opens. All members may be called from any thread.
+class Backend {
+  public:
+    virtual ~Backend() = default;
+    /// Names the life of the store: letters and digits; the same across restarts on the same data.
+    virtual const std::string& epoch() const = 0;
+    virtual std::unique_ptr<Log> open_log() = 0;
+    virtual std::unique_ptr<Reader> open_reader() = 0;
+};
+
+}  // namespace millrace::store

@@ -1,0 +1,159 @@
+#include "store/postgres/postgres_table.h"
+
+#include <spdlog/spdlog.h>
+
+#include "store/flags.h"
+#include "store/postgres/owner.h"
+
+namespace millrace::store::postgres {
+namespace {
+
+// Tables grow faster than their statistics: plans are made once, and from indexes only.
+constexpr const char* kSession =
+    "set enable_seqscan = off; set plan_cache_mode = force_generic_plan; set jit = off; set search_path = "
+    "pg_catalog; "
+    "set statement_timeout = 0; set idle_session_timeout = 0;"
+    "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = "
+    "'off'";
+
+// New channels need no fsync of their own: the commit of their first message, later in the same write-ahead
+// log, makes them durable.
+constexpr const char* kChannels = R"sql(
+with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
+wanted as materialized (
+    select w.name, w.place, c.id, c.last
+    from unnest($1::text[]) with ordinality w(name, place)
+    left join lateral (
+        select id, greatest(floor, coalesce((select max(seq) from millrace.message where channel_id = channel.id), 0)) as last
+        from millrace.channel where name = w.name limit 1) c on true),
+made as (
+    insert into millrace.channel(name) select name from wanted, relaxed where id is null returning id, name)
+select wanted.place, coalesce(wanted.id, made.id), coalesce(wanted.last, 0::bigint)
+from wanted left join made on made.name = wanted.name)sql";
+
+constexpr const char* kFind = R"sql(
+select k.place, m.seq, m.at
+from unnest($1::bigint[], $2::text[]) with ordinality k(channel_id, id, place)
+cross join lateral (
+    select seq, at from millrace.message where channel_id = k.channel_id and id = k.id limit 1) m)sql";
+
+constexpr const char* kInsert = R"sql(
+insert into millrace.message(channel_id, seq, at, flags, payload, id, client, properties, expiry_s, dbo_id, row_id)
+select channel_id, seq, $1::timestamptz, flags, payload, id, client, properties, expiry_s, dbo_id, row_id
+from unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bytea[], $6::text[], $7::text[], $8::bytea[],
+            $9::bigint[], $10::bigint[], $11::bigint[])
+     r(channel_id, seq, flags, payload, id, client, properties, expiry_s, dbo_id, row_id))sql";
+
+constexpr const char* kStored =
+    "select 1 from millrace.message where channel_id = $1::bigint and seq = $2::bigint and at = "
+    "$3::timestamptz";
+
+}  // namespace
+
+error_code PostgresTable::failed(error_code error) const {
+    spdlog::warn("PostgreSQL: {}", connection_.message());
+    return error;
+}
+
+error_code PostgresTable::prepare() {
+    error_code error = connection_.prepare("channels", kChannels);
+    if (!error) error = connection_.prepare("find", kFind);
+    if (!error) error = connection_.prepare("insert", kInsert);
+    if (!error) error = connection_.prepare("stored", kStored);
+    return error;
+}
+
+error_code PostgresTable::recover() {
+    connection_.close();
+    error_code error = owner_.confirm();
+    if (error) return error;
+    error = connection_.open(owner_.url());
+    if (!error) error = Owner::take_lane(connection_, lane_);
+    if (!error) {
+        const Result<Answer> set = connection_.run(kSession);
+        if (!set) error = set.error();
+    }
+    if (!error) error = prepare();
+    if (!error) return {};
+    failed(error);
+    connection_.close();
+    return Errc::store_unavailable;
+}
+
+Result<std::vector<Channel>> PostgresTable::channels(std::span<const std::string_view> names) {
+    Column column(Type::text, names.size());
+    for (const std::string_view name : names) column.add(name);
+    Parameters parameters;
+    parameters.add(column);
+    const Result<Answer> answer = connection_.execute("channels", parameters);
+    if (!answer) return failed(answer.error());
+    std::vector<Channel> channels(names.size());
+    for (int row = 0; row < answer->rows(); ++row) {
+        Channel& channel = channels[static_cast<std::size_t>(answer->integer(row, 0) - 1)];
+        channel.id = answer->integer(row, 1);
+        channel.last = static_cast<std::uint64_t>(answer->integer(row, 2));
+    }
+    return channels;
+}
+
+Result<std::vector<Receipt>> PostgresTable::find(std::span<const Key> keys) {
+    Column channel_ids(Type::int8, keys.size());
+    Column ids(Type::text, keys.size());
+    for (const Key& key : keys) {
+        channel_ids.add(key.channel_id);
+        ids.add(key.id);
+    }
+    Parameters parameters;
+    parameters.add(channel_ids);
+    parameters.add(ids);
+    const Result<Answer> answer = connection_.execute("find", parameters);
+    if (!answer) return failed(answer.error());
+    std::vector<Receipt> receipts(keys.size());
+    for (int row = 0; row < answer->rows(); ++row) {
+        Receipt& receipt = receipts[static_cast<std::size_t>(answer->integer(row, 0) - 1)];
+        receipt.seq = static_cast<std::uint64_t>(answer->integer(row, 1));
+        receipt.at_us = answer->integer(row, 2) + kEpochOffset_us;
+    }
+    return receipts;
+}
+
+error_code PostgresTable::insert(std::span<const Row> rows, std::int64_t at_us) {
+    const std::size_t count = rows.size();
+    Column channel_id(Type::int8, count), seq(Type::int8, count), flags(Type::int2, count);
+    Column payload(Type::bytea, count), id(Type::text, count), client(Type::text, count);
+    Column properties(Type::bytea, count), expiry_s(Type::int8, count), dbo_id(Type::int8, count);
+    Column row_id(Type::int8, count);
+    for (const Row& row : rows) {
+        const Message& message = *row.message;
+        channel_id.add(row.channel_id);
+        seq.add(static_cast<std::int64_t>(row.seq));
+        flags.add(std::int64_t{pack_flags(message)});
+        payload.add(message.payload());
+        id.add_unless_empty(as_bytes(message.id()));
+        client.add_unless_empty(as_bytes(message.client()));
+        properties.add_unless_empty(message.properties());
+        expiry_s.add_unless_zero(message.expiry_s());
+        dbo_id.add_unless_zero(message.audience().dbo_id);
+        row_id.add_unless_zero(message.audience().row_id);
+    }
+    Parameters parameters;
+    parameters.add(at_us - kEpochOffset_us);
+    for (const Column* column :
+         {&channel_id, &seq, &flags, &payload, &id, &client, &properties, &expiry_s, &dbo_id, &row_id}) {
+        parameters.add(*column);
+    }
+    const Result<Answer> answer = connection_.execute("insert", parameters);
+    return answer ? error_code{} : failed(answer.error());
+}
+
+Result<bool> PostgresTable::stored(const Row& row, std::int64_t at_us) {
+    Parameters parameters;
+    parameters.add(row.channel_id);
+    parameters.add(static_cast<std::int64_t>(row.seq));
+    parameters.add(at_us - kEpochOffset_us);
+    const Result<Answer> answer = connection_.execute("stored", parameters);
+    if (!answer) return {boost::system::in_place_error, failed(answer.error())};
+    return answer->rows() != 0;
+}
+
+}  // namespace millrace::store::postgres

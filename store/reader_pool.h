@@ -1,0 +1,55 @@
+// Reads of history, away from shards and lanes.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "core/guarded.h"
+#include "store/log.h"
+
+namespace millrace {
+class Shard;
+}
+
+namespace millrace::store {
+
+/// Some threads, each with its own Reader, over one bounded queue. read() and reachable() belong to any
+/// thread. Lives as long as its Store.
+class ReaderPool {
+  public:
+    using Done = std::function<void(Result<Page>)>;
+
+    ReaderPool(Backend& backend, unsigned threads, std::size_t queue);
+    ~ReaderPool();
+    ReaderPool(const ReaderPool&) = delete;
+    ReaderPool& operator=(const ReaderPool&) = delete;
+
+    void read(Range range, Shard& shard, Done done);
+    bool reachable() const { return reachable_.load(std::memory_order_relaxed); }
+    /// Answers what is queued, then ends the threads.
+    void stop();
+
+  private:
+    struct Job {
+        Range range;
+        Shard* shard;
+        Done done;
+    };
+    struct State {
+        std::deque<Job> jobs;
+        bool stopping = false;
+    };
+
+    void run(Reader& reader);
+    static void answer(Job job, Result<Page> page);
+
+    const std::size_t queue_;
+    std::atomic<bool> reachable_{true};
+    Guarded<State> state_;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace millrace::store

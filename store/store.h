@@ -1,0 +1,91 @@
+// The store as the doors see it: append and be told, read and be told. Nothing here blocks.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/message.h"
+#include "core/net/protocol.h"
+#include "store/log.h"
+
+namespace millrace {
+class Shard;
+}
+
+namespace millrace::store {
+
+class Lane;
+class ReaderPool;
+
+/// A message on its way into the log, and who waits for the answer.
+struct Append {
+    MessagePtr message;
+    ConnectionId origin;  ///< generation 0: nobody waits
+    std::uint64_t token = 0;
+};
+
+/// An append that has ended: committed, repeated or failed.
+struct Committed {
+    Append append;
+    PublishResult result;
+};
+
+/// What lanes hand their results to. Called on lane threads, each lane's runs in the order of their commits;
+/// within a run the order is that of the log.
+class CommitSink {
+  public:
+    virtual void committed(std::vector<Committed> run) = 0;
+
+  protected:
+    ~CommitSink() = default;
+};
+
+struct Limits {
+    unsigned lanes = 1;
+    unsigned readers = 2;
+    std::size_t lane_queue_messages = 100'000;
+    std::size_t lane_queue_bytes = std::size_t{256} << 20;
+    std::size_t lane_batch_messages = 4096;
+    std::size_t lane_batch_bytes = std::size_t{8} << 20;
+    /// How long an append may wait for a store that is away before it fails with store_unavailable.
+    std::chrono::milliseconds wait{30'000};
+    std::size_t reader_queue = 4096;
+};
+
+/// Lanes and readers over one backend. Any thread may call; lives from start-up to the end of the drain.
+class Store {
+  public:
+    Store(std::unique_ptr<Backend> backend, const Limits& limits, CommitSink& sink);
+    ~Store();
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+
+    const std::string& epoch() const;
+
+    /// Queues an append on the lane of its channel. False, and no result follows: the lane's queue is full.
+    [[nodiscard]] bool append(Append append);
+    /// Wakes lanes that were given something since the last call: once per loop turn, not once per message.
+    void flush();
+
+    /// Reads on a reader thread; `done` runs on `shard`.
+    /// A full queue is Errc::overloaded.
+    void read(Range range, Shard& shard, std::function<void(Result<Page>)> done);
+
+    /// Whether the last attempt to commit or read got through to the database; any thread.
+    bool reachable() const;
+
+    /// Commits what is queued, then stops the threads. Appends from now on are refused.
+    void drain();
+
+  private:
+    Lane& lane_of(std::string_view channel);
+
+    std::unique_ptr<Backend> backend_;
+    std::vector<std::unique_ptr<Lane>> lanes_;
+    std::unique_ptr<ReaderPool> readers_;
+};
+
+}  // namespace millrace::store
