@@ -1,0 +1,105 @@
+#include "http/health.h"
+
+#include <array>
+
+#include "core/message_json.h"
+#include "http/session.h"
+
+namespace millrace::http {
+namespace {
+
+constexpr std::string_view kOk = "{\"status\":\"ok\"}";
+
+struct Metric {
+    std::string_view name;  ///< samples of one name stand together
+    std::string_view labels;
+    std::string_view type;
+    std::string_view help;
+    Counter Counters::*counter;
+};
+
+constexpr std::array kMetrics{
+    Metric{"millrace_connections", "", "gauge", "Open connections.", &Counters::connections},
+    Metric{"millrace_connections_total", "", "counter", "Connections accepted.",
+           &Counters::connections_total},
+    Metric{"millrace_received_bytes_total", "", "counter", "Bytes read from sockets.", &Counters::bytes_in},
+    Metric{"millrace_sent_bytes_total", "", "counter", "Bytes written to sockets.", &Counters::bytes_out},
+    Metric{"millrace_messages_published_total", "", "counter", "Messages published, through any door.",
+           &Counters::messages_in},
+    Metric{"millrace_messages_delivered_total", "", "counter",
+           "Messages handed to a subscriber's connection.", &Counters::messages_out},
+    Metric{"millrace_messages_dropped_total", "{reason=\"outbox_full\"}", "counter",
+           "Messages dropped, by reason.", &Counters::dropped_outbox_full},
+    Metric{"millrace_messages_dropped_total", "{reason=\"queue_full\"}", "", "",
+           &Counters::dropped_queue_full},
+    Metric{"millrace_messages_dropped_total", "{reason=\"expired\"}", "", "", &Counters::dropped_expired},
+    Metric{"millrace_messages_dropped_total", "{reason=\"too_large\"}", "", "", &Counters::dropped_too_large},
+    Metric{"millrace_messages_dropped_total", "{reason=\"overloaded\"}", "", "",
+           &Counters::dropped_overloaded},
+    Metric{"millrace_messages_dropped_total", "{reason=\"offline\"}", "", "", &Counters::dropped_offline},
+    Metric{"millrace_messages_dropped_total", "{reason=\"retained_full\"}", "", "",
+           &Counters::dropped_retained_full},
+    Metric{"millrace_connections_closed_total", "{reason=\"protocol_error\"}", "counter",
+           "Connections closed by the server, by reason.", &Counters::closed_protocol_error},
+    Metric{"millrace_connections_closed_total", "{reason=\"slow_reader\"}", "", "",
+           &Counters::closed_slow_reader},
+    Metric{"millrace_connections_closed_total", "{reason=\"timed_out\"}", "", "",
+           &Counters::closed_timed_out},
+};
+
+void append_head(ByteBuffer& out, std::string_view name, std::string_view type, std::string_view help) {
+    out.append("# HELP ");
+    out.append(name);
+    out.append(" ");
+    out.append(help);
+    out.append("\n# TYPE ");
+    out.append(name);
+    out.append(" ");
+    out.append(type);
+    out.append("\n");
+}
+
+void append_sample(ByteBuffer& out, std::string_view name, std::string_view labels, std::uint64_t value) {
+    out.append(name);
+    out.append(labels);
+    out.append(" ");
+    append_decimal(out, value);
+    out.append("\n");
+}
+
+std::uint64_t sum(mqtt::Broker& broker, Counter Counters::*counter) {
+    std::uint64_t total = 0;
+    for (unsigned i = 0; i < broker.shards(); ++i)
+        total += (broker.broker_of(i).shard().counters().*counter).value();
+    return total;
+}
+
+}  // namespace
+
+void serve_health(Exchange& exchange) {
+    exchange.session.answer({.status = 200, .content_type = kJson, .body = kOk, .headers = {}});
+}
+
+void serve_readiness(Exchange& exchange) {
+    if (!exchange.server.broker().store().reachable()) {
+        return exchange.session.fail(problem_of(Errc::store_unavailable));
+    }
+    exchange.session.answer({.status = 200, .content_type = kJson, .body = kOk, .headers = {}});
+}
+
+void serve_metrics(Exchange& exchange) {
+    mqtt::Broker& broker = exchange.server.broker();
+    ByteBuffer& body = exchange.server.scratch();
+    for (const Metric& metric : kMetrics) {
+        if (!metric.type.empty()) append_head(body, metric.name, metric.type, metric.help);
+        append_sample(body, metric.name, metric.labels, sum(broker, metric.counter));
+    }
+    append_head(body, "millrace_store_reachable", "gauge", "Whether the store could be reached last time.");
+    append_sample(body, "millrace_store_reachable", "", broker.store().reachable() ? 1 : 0);
+    exchange.session.answer({.status = 200,
+                             .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                             .body = body.text(),
+                             .headers = {}});
+}
+
+}  // namespace millrace::http

@@ -1,0 +1,109 @@
+#include "http/history.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/channel_name.h"
+#include "core/message_json.h"
+#include "http/publish.h"
+#include "http/session.h"
+#include "http/target.h"
+#include "store/message_id.h"
+
+namespace millrace::http {
+namespace {
+
+bool read_number(std::string_view text, std::uint64_t& value) {
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    return !text.empty() && parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+}
+
+/// False: the parameter is there and is not a number.
+bool read_bound(std::string_view query, std::string_view name, std::optional<std::uint64_t>& bound) {
+    const auto text = query_parameter(query, name);
+    if (!text) return true;
+    std::uint64_t value = 0;
+    if (!read_number(*text, value)) return false;
+    bound = value;
+    return true;
+}
+
+/// Empty: the range is well described.
+std::string_view read_range(const Request& request, std::size_t limit_max, store::Range& range) {
+    std::optional<std::uint64_t> limit;
+    if (!read_bound(request.query, "after", range.after)) return "`after` must be a number";
+    if (!read_bound(request.query, "before", range.before)) return "`before` must be a number";
+    if (!read_bound(request.query, "limit", limit) || limit == 0U) return "`limit` must be a positive number";
+    const std::uint64_t wanted = std::min<std::uint64_t>(limit.value_or(100), limit_max);
+    range.limit = static_cast<std::uint32_t>(wanted);
+    return {};
+}
+
+class WaitingForPage final : public Waiting {
+  public:
+    explicit WaitingForPage(access::PrincipalPtr principal) : principal_(std::move(principal)) {}
+
+    void on_page(Session& session, const Result<store::Page>& page) override {
+        if (page.has_error()) return session.fail(problem_of(page.error()));
+        ByteBuffer& body = session.server().scratch();
+        append_page(body, *page, session.server().epoch());
+        session.answer({.status = 200,
+                        .content_type = kJson,
+                        .body = body.text(),
+                        .headers = "Cache-Control: no-store\r\n"});
+    }
+
+  private:
+    void append_page(ByteBuffer& out, const store::Page& page, std::string_view epoch) const {
+        out.append("{\"messages\":[");
+        bool first = true;
+        for (const MessagePtr& message : page.messages) {
+            if (!access::may_receive(*principal_, message->audience())) continue;
+            if (!first) out.append(",");
+            first = false;
+            append_json_message(out, *message, store::message_id(*message, epoch));
+        }
+        out.append("],\"epoch\":");
+        append_json_string(out, epoch);
+        out.append(",\"first\":");
+        append_decimal(out, page.first);
+        out.append(",\"last\":");
+        append_decimal(out, page.last);
+        out.append(page.more ? ",\"more\":true}" : ",\"more\":false}");
+    }
+
+    access::PrincipalPtr principal_;
+};
+
+}  // namespace
+
+void serve_history(Exchange& exchange) {
+    Server& server = exchange.server;
+    std::optional<std::string> channel = percent_decode(exchange.channel);
+    if (!channel || !is_channel_name(*channel)) {
+        return exchange.session.fail(bad_request("the path does not name a channel"));
+    }
+    store::Range range;
+    const std::string_view fault =
+        read_range(exchange.request, server.config().limits.history_page_messages, range);
+    if (!fault.empty()) return exchange.session.fail(bad_request(fault));
+    const auto decision =
+        server.authoriser().may(*exchange.principal, access::Action::read_history, *channel);
+    if (!decision.allowed) {
+        Problem problem = problem_of(Errc::not_authorised);
+        problem.detail = decision.reason;
+        return exchange.session.fail(problem);
+    }
+    range.channel = std::move(*channel);
+    exchange.session.wait(std::make_unique<WaitingForPage>(exchange.principal));
+    Shard& shard = server.shard();
+    const ConnectionId id = exchange.session.connection().id();
+    // A connection with a request in progress is not handed to another protocol, so it still speaks HTTP.
+    auto done = [&shard, id, token = exchange.session.token()](const Result<store::Page>& page) {
+        Connection* connection = shard.connections().find(id);
+        if (connection != nullptr) static_cast<Session&>(connection->protocol()).on_page(token, page);
+    };
+    server.broker().store().read(std::move(range), shard, std::move(done));
+}
+
+}  // namespace millrace::http

@@ -1,0 +1,11 @@
+// What was said on a channel.
+#pragma once
+
+namespace millrace::http {
+
+struct Exchange;
+
+/// `GET /v1/channels/{channel}/messages?after=&before=&limit=`
+void serve_history(Exchange& exchange);
+
+}  // namespace millrace::http

@@ -1,0 +1,118 @@
+#include "http/json_text.h"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+namespace millrace::http {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n";
+
+bool is_space(char c) {
+    return kSpace.find(c) != std::string_view::npos;
+}
+
+/// The size of the string token at the front.
+std::size_t string_size(std::string_view text) {
+    std::size_t at = 1;
+    while (text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+    return at + 1;
+}
+
+/// The size of the object or array at the front.
+std::size_t nested_size(std::string_view text) {
+    std::size_t depth = 0;
+    std::size_t at = 0;
+    do {
+        switch (text[at]) {
+            case '"':
+                at += string_size(text.substr(at));
+                continue;
+            case '{':
+            case '[':
+                ++depth;
+                break;
+            case '}':
+            case ']':
+                --depth;
+                break;
+            default:
+                break;
+        }
+        ++at;
+    } while (depth != 0);
+    return at;
+}
+
+std::size_t value_size(std::string_view text) {
+    if (text.front() == '"') return string_size(text);
+    if (text.front() == '{' || text.front() == '[') return nested_size(text);
+    return std::min(text.find_first_of(",]} \t\r\n"), text.size());
+}
+
+}  // namespace
+
+std::string_view trim_json(std::string_view json) {
+    while (!json.empty() && is_space(json.front())) json.remove_prefix(1);
+    while (!json.empty() && is_space(json.back())) json.remove_suffix(1);
+    return json;
+}
+
+JsonItems::JsonItems(std::string_view json) : rest_(trim_json(json)), object_(rest_.front() == '{') {}
+
+void JsonItems::skip_space() {
+    while (is_space(rest_.front())) rest_.remove_prefix(1);
+}
+
+std::string_view JsonItems::take_value() {
+    skip_space();
+    const std::string_view value = rest_.substr(0, value_size(rest_));
+    rest_.remove_prefix(value.size());
+    return value;
+}
+
+bool JsonItems::next() {
+    skip_space();
+    // In front is the opening bracket, a comma or the closing bracket.
+    if (rest_.size() == 1) return false;
+    rest_.remove_prefix(1);
+    skip_space();
+    if (rest_.front() == '}' || rest_.front() == ']') return false;
+    if (object_) {
+        key_ = take_value();
+        skip_space();
+        rest_.remove_prefix(1);
+    }
+    value_ = take_value();
+    return true;
+}
+
+std::optional<std::string_view> string_of(std::string_view token, std::string& unescaped) {
+    if (token.empty() || token.front() != '"') return std::nullopt;
+    const std::string_view inside = token.substr(1, token.size() - 2);
+    if (inside.find('\\') == std::string_view::npos) return inside;
+    boost::system::error_code failure;
+    const boost::json::value value = boost::json::parse(token, failure);
+    if (failure || !value.is_string()) return std::nullopt;
+    unescaped.assign(value.get_string());
+    return unescaped;
+}
+
+void append_compact(ByteBuffer& out, std::string_view json) {
+    std::size_t copied = 0;
+    std::size_t at = 0;
+    while (at < json.size()) {
+        if (json[at] == '"') {
+            at += string_size(json.substr(at));
+        } else if (is_space(json[at])) {
+            out.append(json.substr(copied, at - copied));
+            copied = ++at;
+        } else {
+            ++at;
+        }
+    }
+    out.append(json.substr(copied));
+}
+
+}  // namespace millrace::http

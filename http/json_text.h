@@ -1,0 +1,44 @@
+// JSON as text: members picked out of a document that is known to be valid, without building a tree: a value
+// keeps the very digits its sender wrote, where a tree would make 3.14 into 3.14E0.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/bytes.h"
+
+namespace millrace::http {
+
+/// `json` without surrounding white space.
+std::string_view trim_json(std::string_view json);
+
+/// Steps through the members of a valid JSON object or the elements of a valid JSON array.
+class JsonItems {
+  public:
+    explicit JsonItems(std::string_view json);
+    /// False: that was the last one.
+    bool next();
+    /// A string token with its quotes; empty in an array.
+    std::string_view key() const { return key_; }
+    /// The value's text, from its first to its last character.
+    std::string_view value() const { return value_; }
+
+  private:
+    std::string_view take_value();
+    void skip_space();
+
+    std::string_view rest_;
+    std::string_view key_;
+    std::string_view value_;
+    bool object_;
+};
+
+/// What a valid string token says; nothing when `token` is not a string. Views `token`, or `unescaped` where
+/// it had escapes.
+std::optional<std::string_view> string_of(std::string_view token, std::string& unescaped);
+
+/// Copies valid JSON without insignificant white space.
+void append_compact(ByteBuffer& out, std::string_view json);
+
+}  // namespace millrace::http

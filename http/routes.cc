@@ -1,0 +1,160 @@
+#include "http/routes.h"
+
+#include <array>
+
+#include "http/batch.h"
+#include "http/health.h"
+#include "http/history.h"
+#include "http/publish.h"
+#include "http/session.h"
+#include "http/static_files.h"
+#include "http/target.h"
+
+namespace millrace::http {
+namespace {
+
+enum class Access : std::uint8_t { open, known };
+
+struct Route {
+    Method method;
+    std::string_view pattern;
+    Access access;
+    void (*handler)(Exchange&);
+};
+
+constexpr std::array kRoutes{
+    Route{Method::post, "/v1/publish", Access::known, publish_json},
+    Route{Method::get, "/healthz", Access::open, serve_health},
+    Route{Method::post, "/v1/publish/batch", Access::known, publish_batch},
+    Route{Method::post, "/v1/channels/{channel}", Access::known, publish_raw},
+    Route{Method::get, "/v1/channels/{channel}/messages", Access::known, serve_history},
+    Route{Method::get, "/readyz", Access::open, serve_readiness},
+    Route{Method::get, "/metrics", Access::known, serve_metrics},
+};
+
+std::string_view method_name(Method method) {
+    switch (method) {
+        case Method::get:
+            return "GET, HEAD";
+        case Method::post:
+            return "POST";
+        case Method::delete_:
+            return "DELETE";
+        default:
+            return "";
+    }
+}
+
+Method wanted_method(Method method) {
+    return method == Method::head ? Method::get : method;
+}
+
+bool is_safe(Method method) {
+    return method == Method::get || method == Method::head || method == Method::options;
+}
+
+/// Finds out who asks; nullptr and an answer when that fails.
+access::PrincipalPtr authenticate(Exchange& exchange, bool anonymous_allowed) {
+    constexpr std::string_view kScheme = "bearer ";
+    const std::string_view header = exchange.request.authorization;
+    Problem problem{.status = 401, .detail = {}, .limit = {}, .headers = "WWW-Authenticate: Bearer\r\n"};
+    if (header.empty()) {
+        if (anonymous_allowed) return access::anonymous();
+        problem.detail = "this request needs `Authorization: Bearer <api key>`";
+    } else {
+        bool bearer = header.size() > kScheme.size();
+        for (std::size_t i = 0; bearer && i < kScheme.size(); ++i) bearer = (header[i] | 0x20) == kScheme[i];
+        const access::PrincipalPtr backend =
+            bearer ? exchange.server.authoriser().backend_of(header.substr(kScheme.size())) : nullptr;
+        if (backend) return backend;
+        problem.detail = "the credentials are not known here";
+    }
+    exchange.session.fail(problem);
+    return nullptr;
+}
+
+/// What the browser asks before it sends what a plain form could not (Fetch, CORS-preflight request).
+void serve_options(Exchange& exchange, std::string_view allow, bool foreign) {
+    const bool preflight =
+        !foreign && !exchange.request.origin.empty() && !exchange.request.preflight_method.empty();
+    std::string headers = "Allow: ";
+    headers.append(allow).append("\r\n");
+    if (preflight) {
+        headers.append("Access-Control-Allow-Methods: ").append(allow);
+        headers.append(
+            "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, "
+            "Last-Event-ID\r\n"
+            "Access-Control-Max-Age: 600\r\n");
+    }
+    exchange.session.answer({.status = 204, .content_type = {}, .body = {}, .headers = headers});
+}
+
+void refuse_method(Exchange& exchange, std::string_view allow) {
+    std::string headers = "Allow: ";
+    headers.append(allow).append("\r\n");
+    exchange.session.fail({.status = 405,
+                           .detail = "this resource answers to " + std::string(allow),
+                           .limit = {},
+                           .headers = headers});
+}
+
+/// The methods of a path, empty when it is not in the table.
+std::string methods_of(std::string_view path) {
+    std::string allow;
+    std::string_view channel;
+    for (const Route& route : kRoutes) {
+        if (!match_path(route.pattern, path, channel)) continue;
+        if (!allow.empty()) allow.append(", ");
+        allow.append(method_name(route.method));
+    }
+    if (allow.empty() && has_static_file(path)) allow = "GET, HEAD";
+    return allow.empty() ? allow : allow.append(", OPTIONS");
+}
+
+void serve_other(Exchange& exchange, bool foreign) {
+    const Request& request = exchange.request;
+    if (request.method == Method::options && request.path == "*")
+        return serve_options(exchange, "GET, HEAD, POST", foreign);
+    const std::string allow = methods_of(request.path);
+    if (allow.empty()) {
+        exchange.session.fail(
+            {.status = 404, .detail = "there is nothing at this path", .limit = {}, .headers = {}});
+    } else if (request.method == Method::options) {
+        serve_options(exchange, allow, foreign);
+    } else {
+        refuse_method(exchange, allow);
+    }
+}
+
+}  // namespace
+
+void dispatch(Exchange& exchange, bool foreign) {
+    const Request& request = exchange.request;
+    if (foreign && (!is_safe(request.method) || request.upgrade)) {
+        exchange.session.fail(
+            {.status = 403,
+             .detail = "pages of this origin may not do that here (realtime.allowed_origins)",
+             .limit = {},
+             .headers = {}});
+        return;
+    }
+    const Method method = wanted_method(request.method);
+    for (const Route& route : kRoutes) {
+        if (route.method != method || !match_path(route.pattern, request.path, exchange.channel)) continue;
+        const bool open = route.access == Access::open || exchange.server.authoriser().anonymous_allowed();
+        exchange.principal = authenticate(exchange, open);
+        if (exchange.principal) route.handler(exchange);
+        return;
+    }
+    UpgradeHandler* upgrades = exchange.server.upgrades();
+    if (method == Method::get && upgrades != nullptr && upgrades->serves(request.path)) {
+        // The protocols behind have credentials of their own.
+        exchange.principal = authenticate(exchange, true);
+        if (exchange.principal) serve_upgrade(exchange);
+        return;
+    }
+    if (method == Method::get && serve_static_file(exchange)) return;
+    serve_other(exchange, foreign);
+}
+
+}  // namespace millrace::http

@@ -1,0 +1,50 @@
+#include "http/target.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace millrace::http {
+
+std::optional<std::string> percent_decode(std::string_view text) {
+    std::string decoded;
+    decoded.reserve(text.size());
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '%') {
+            decoded.push_back(text[at]);
+            continue;
+        }
+        if (text.size() - at < 3) return std::nullopt;
+        unsigned byte = 0;
+        const char* digits = text.data() + at + 1;
+        const auto parsed = std::from_chars(digits, digits + 2, byte, 16);
+        if (parsed.ec != std::errc{} || parsed.ptr != digits + 2) return std::nullopt;
+        decoded.push_back(static_cast<char>(byte));
+        at += 2;
+    }
+    return decoded;
+}
+
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name) {
+    while (!query.empty()) {
+        const std::string_view pair = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(query.size(), pair.size() + 1));
+        const std::size_t equals = pair.find('=');
+        if (pair.substr(0, equals) != name) continue;
+        return equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+    }
+    return std::nullopt;
+}
+
+bool match_path(std::string_view pattern, std::string_view path, std::string_view& channel) {
+    constexpr std::string_view kHole = "{channel}";
+    const std::size_t hole = pattern.find(kHole);
+    if (hole == std::string_view::npos) return pattern == path;
+    if (!path.starts_with(pattern.substr(0, hole))) return false;
+    const std::string_view rest = path.substr(hole);
+    const std::string_view segment = rest.substr(0, rest.find('/'));
+    if (segment.empty() || rest.substr(segment.size()) != pattern.substr(hole + kHole.size())) return false;
+    channel = segment;
+    return true;
+}
+
+}  // namespace millrace::http

@@ -1,0 +1,20 @@
+// Pieces of a request target.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace::http {
+
+/// `room%2F42` → `room/42`; nothing when a percent sign is not followed by two hexadecimal digits.
+std::optional<std::string> percent_decode(std::string_view text);
+
+/// The value of the first parameter of that name, still encoded.
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name);
+
+/// Whether `path` has the form of `pattern`, where `{channel}` stands for one whole, non-empty segment, which
+/// is then found in `channel`.
+bool match_path(std::string_view pattern, std::string_view path, std::string_view& channel);
+
+}  // namespace millrace::http
