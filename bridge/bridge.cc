@@ -1,0 +1,173 @@
+#include "bridge/bridge.h"
+
+#include "bridge/session.h"
+#include "core/net/websocket.h"
+
+namespace millrace::bridge {
+namespace {
+
+/// What is wrong with how somebody comes in.
+struct Complaint {
+    std::string_view message;
+    std::string_view code;
+    bool refused = true;
+};
+
+constexpr Complaint kWrongKey{"Unknown connection key: the last segment of the address must be realtime.key.",
+                              "unknown_key"};
+constexpr Complaint kNobody{"Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised"};
+constexpr Complaint kToken{
+    "The token cannot be verified, so this connection is anonymous: tokens need auth.jwt in the server's "
+    "configuration.",
+    "token_not_verified", false};
+constexpr Complaint kTokenNobody{
+    "The token cannot be verified: tokens need auth.jwt in the server's configuration, and auth.anonymous is "
+    "false.",
+    "not_authorised"};
+
+std::uint64_t seed() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+Bridge::Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges)
+    : broker_(broker), bridges_(bridges), rosters_(*this), random_(seed()) {}
+
+Bridge::~Bridge() = default;
+
+std::unique_ptr<Protocol> Bridge::accept(Connection& connection, std::string_view key,
+                                         std::string_view token) {
+    const access::Authoriser& authoriser = broker_.authoriser();
+    access::PrincipalPtr principal = access::anonymous();
+    Complaint complaint{{}, {}, false};
+    if (key != broker_.config().realtime.key) {
+        complaint = kWrongKey;
+    } else if (access::PrincipalPtr backend = token.empty() ? nullptr : authoriser.backend_of(token)) {
+        principal = std::move(backend);
+    } else if (!authoriser.anonymous_allowed()) {
+        complaint = token.empty() ? kNobody : kTokenNobody;
+    } else if (!token.empty()) {
+        complaint = kToken;
+    }
+    auto session = std::make_unique<Session>(*this, connection, std::move(principal), complaint.refused);
+    // The socket speaks HTTP until the upgrade's answer is out: the first frame has to come after it.
+    shard().post([this, id = session->id(), complaint] {
+        if (Session* started = find(id)) started->start(complaint.message, complaint.code);
+    });
+    return session;
+}
+
+ByteBuffer& Bridge::scratch() {
+    text_.clear();
+    return text_;
+}
+
+ByteView Bridge::encode(const Message& message) {
+    ByteBuffer& text = scratch();
+    append_message(text, message, broker_.store().epoch());
+    frame_.clear();
+    websocket::append_frame(frame_, websocket::Opcode::text, text.view());
+    return frame_.view();
+}
+
+SocketId Bridge::enrol(Session& session) {
+    if (free_slots_.empty()) {
+        free_slots_.push_back(static_cast<std::uint32_t>(sessions_.size()));
+        sessions_.push_back(nullptr);
+    }
+    const std::uint32_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    sessions_[slot] = &session;
+    counters_.sockets.add();
+    return {random_(), shard().index(), slot};
+}
+
+void Bridge::forget(const SocketId& id) {
+    sessions_[id.slot] = nullptr;
+    free_slots_.push_back(id.slot);
+    counters_.sockets.subtract();
+}
+
+Session* Bridge::find(const SocketId& id) {
+    if (id.shard != shard().index() || id.slot >= sessions_.size()) return nullptr;
+    Session* session = sessions_[id.slot];
+    return session != nullptr && session->id() == id ? session : nullptr;
+}
+
+Room& Bridge::room(std::string_view name, bool wildcard) {
+    std::unique_ptr<Room>& room = rooms_[std::string(name)];
+    if (!room) {
+        room = std::make_unique<Room>(*this, std::string(name), wildcard);
+        counters_.rooms.add();
+    }
+    return *room;
+}
+
+Room* Bridge::find_room(std::string_view name) {
+    const auto found = rooms_.find(std::string(name));
+    return found == rooms_.end() ? nullptr : found->second.get();
+}
+
+void Bridge::release(Room& room) {
+    if (!room.empty()) return;
+    rooms_.erase(rooms_.find(room.name()));
+    counters_.rooms.subtract();
+}
+
+Bridge& Bridge::home_of(std::string_view channel) {
+    return *bridges_[std::hash<std::string_view>{}(channel) % bridges_.size()];
+}
+
+void Bridge::enter_roster(std::string_view channel, const Member& member, bool watch) {
+    Bridge& home = home_of(channel);
+    home.shard().post([&home, channel = std::string(channel), member, watch] {
+        home.rosters_.enter(channel, member, watch);
+    });
+}
+
+void Bridge::leave_roster(std::string_view channel, const SocketId& socket) {
+    Bridge& home = home_of(channel);
+    home.shard().post(
+        [&home, channel = std::string(channel), socket] { home.rosters_.leave(channel, socket); });
+}
+
+void Bridge::presence_full(const SocketId& to, std::string_view channel, SharedFrame frame) {
+    Bridge& bridge = *bridges_[to.shard];
+    bridge.shard().post([&bridge, to, channel = std::string(channel), frame = std::move(frame)] {
+        if (Session* session = bridge.find(to)) session->on_presence_full(channel, frame);
+    });
+}
+
+void Bridge::presence_update(std::uint32_t shard, std::string_view channel, SharedFrame frame) {
+    Bridge& bridge = *bridges_[shard];
+    bridge.shard().post([&bridge, channel = std::string(channel), frame = std::move(frame)] {
+        if (Room* room = bridge.find_room(channel)) room->presence_update(frame);
+    });
+}
+
+void Bridge::send_private(Private message) {
+    // A name that no bridge gave out is as unknown as that of a socket that has gone.
+    Bridge& target = message.to.shard < bridges_.size() ? *bridges_[message.to.shard] : *this;
+    target.shard().post([&target, message = std::move(message)] { target.deliver_private(message); });
+}
+
+void Bridge::deliver_private(const Private& message) {
+    Session* receiver = find(message.to);
+    std::string_view failure;
+    if (receiver == nullptr || !receiver->is_member(message.channel)) {
+        failure = "No member of this channel has that socketId.";
+    } else if (message.authenticated_only && !receiver->principal().authenticated()) {
+        failure = "Private messages of this channel are for authenticated clients.";
+    } else {
+        receiver->send(message.frame);
+        return;
+    }
+    Bridge& source = *bridges_[message.from.shard];
+    source.shard().post([&source, channel = message.channel, from = message.from, failure] {
+        if (Session* sender = source.find(from)) sender->send_error(channel, failure, "not_delivered");
+    });
+}
+
+}  // namespace millrace::bridge

@@ -1,0 +1,99 @@
+// The browser door of one shard.
+#pragma once
+
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "bridge/presence.h"
+#include "bridge/room.h"
+#include "bridge/socket_id.h"
+#include "core/counters.h"
+#include "core/shard.h"
+#include "mqtt/broker/broker.h"
+
+namespace millrace::bridge {
+
+class Session;
+
+/// What the door counts beside the shard's own Counters.
+struct BridgeCounters {
+    Counter sockets;           ///< open now
+    Counter rooms;             ///< channels and filters with a member on this shard
+    Counter ignored_frames;    ///< not JSON, or without an action
+    Counter dropped_presence;  ///< roster changes that a slow reader was spared; the roster follows later
+};
+
+/// Sessions and rooms of one shard, and the rosters of the channels that have their home here. Set up at
+/// start with the list of all bridges, by shard index; used by its shard's thread; outlives the shard's
+/// connections.
+class Bridge final : private Rosters::Output {
+  public:
+    Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges);
+    ~Bridge();
+    Bridge(const Bridge&) = delete;
+    Bridge& operator=(const Bridge&) = delete;
+
+    /// For a socket that was just upgraded on /rt/<key>. `token` is the subprotocol, which the upgrade has
+    /// echoed; empty: none. A wrong key is answered with one error frame and close 4401, since the published
+    /// SDK retries for ever after a refused upgrade.
+    std::unique_ptr<Protocol> accept(Connection& connection, std::string_view key, std::string_view token);
+
+    mqtt::Broker& broker() { return broker_; }
+    Shard& shard() { return broker_.shard(); }
+    const config::Limits& limits() const { return broker_.config().limits; }
+    BridgeCounters& counters() { return counters_; }
+
+    /// The message as a WebSocket frame; valid until the next call.
+    ByteView encode(const Message& message);
+    /// An empty buffer to write one frame's text to.
+    ByteBuffer& scratch();
+
+    SocketId enrol(Session& session);
+    void forget(const SocketId& id);
+    /// nullptr: it is gone, or not of this shard.
+    Session* find(const SocketId& id);
+
+    /// The room of a channel or filter, made when there is none.
+    Room& room(std::string_view name, bool wildcard);
+    Room* find_room(std::string_view name);
+    void release(Room& room);
+
+    /// To the channel's home, wherever that is.
+    void enter_roster(std::string_view channel, const Member& member, bool watch);
+    void leave_roster(std::string_view channel, const SocketId& socket);
+
+    /// A frame for one member of a channel.
+    struct Private {
+        std::string channel;
+        SocketId from;
+        SocketId to;
+        bool authenticated_only = false;  ///< both sides must be authenticated
+        SharedFrame frame;
+    };
+    /// Delivers on the receiver's shard; Session::private_failed tells the sender when it could not.
+    void send_private(Private message);
+
+  private:
+    void presence_full(const SocketId& to, std::string_view channel, SharedFrame frame) override;
+    void presence_update(std::uint32_t shard, std::string_view channel, SharedFrame frame) override;
+
+    Bridge& home_of(std::string_view channel);
+    void deliver_private(const Private& message);
+
+    mqtt::Broker& broker_;
+    const std::vector<Bridge*>& bridges_;
+    BridgeCounters counters_;
+    Rosters rosters_;
+    std::vector<Session*> sessions_;
+    std::vector<std::uint32_t> free_slots_;
+    std::unordered_map<std::string, std::unique_ptr<Room>> rooms_;
+    ByteBuffer text_;
+    ByteBuffer frame_;
+    std::mt19937_64 random_;
+};
+
+}  // namespace millrace::bridge

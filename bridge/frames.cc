@@ -1,0 +1,316 @@
+#include "bridge/frames.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/monotonic_resource.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <limits>
+
+#include "core/message_json.h"
+#include "core/net/websocket.h"
+#include "store/message_id.h"
+
+namespace millrace::bridge {
+namespace {
+
+namespace json = boost::json;
+
+bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/// Walks over text that is known to be one JSON object, to find a member as it was written: a number that
+/// went through a double would come out with other digits.
+class Walker {
+  public:
+    explicit Walker(std::string_view text) : text_(text) {}
+
+    /// The last member of that name, as it stands; empty: there is none.
+    std::string_view find(std::string_view name) {
+        std::string_view found;
+        skip_to('{');
+        while (skip_space() != '}') {
+            const std::string_view key = value();
+            skip_to(':');
+            skip_space();
+            const std::string_view member = value();
+            if (key.substr(1, key.size() - 2) == name) found = member;
+            if (skip_space() == ',') ++at_;
+        }
+        return found;
+    }
+
+  private:
+    char skip_space() {
+        while (is_space(text_[at_])) ++at_;
+        return text_[at_];
+    }
+    void skip_to(char c) { at_ = text_.find(c, at_) + 1; }
+    void skip_string() {
+        for (++at_; text_[at_] != '"'; ++at_) {
+            if (text_[at_] == '\\') ++at_;
+        }
+        ++at_;
+    }
+    std::string_view value() {
+        const std::size_t begin = at_;
+        std::size_t depth = 0;
+        for (;;) {
+            const char c = text_[at_];
+            if (c == '"') {
+                skip_string();
+            } else if (depth == 0 && (c == ',' || c == '}' || c == ']' || c == ':' || is_space(c))) {
+                break;
+            } else {
+                if (c == '{' || c == '[') ++depth;
+                if (c == '}' || c == ']') --depth;
+                ++at_;
+            }
+            if (depth == 0 && (c == '"' || c == '}' || c == ']')) break;
+        }
+        return text_.substr(begin, at_ - begin);
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+};
+
+std::string without_space(std::string_view text) {
+    std::string compact;
+    compact.reserve(text.size());
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (!in_string && is_space(c)) continue;
+        compact += c;
+        if (c == '"') in_string = !in_string;
+        if (in_string && c == '\\') compact += text[++i];
+    }
+    return compact;
+}
+
+ClientFrame::Action action_of(std::string_view name) {
+    using Action = ClientFrame::Action;
+    if (name == "join") return Action::join;
+    if (name == "leave") return Action::leave;
+    if (name == "message") return Action::message;
+    if (name == "history") return Action::history;
+    return Action::unknown;
+}
+
+bool is_true(const json::object& object, std::string_view name) {
+    const json::value* member = object.if_contains(name);
+    return member != nullptr && member->is_bool() && member->get_bool();
+}
+
+std::string text_of(const json::object& object, std::string_view name) {
+    const json::value* member = object.if_contains(name);
+    return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
+}
+
+std::optional<std::uint64_t> position_of(const json::object& options) {
+    const json::value* after = options.if_contains("after");
+    if (after == nullptr) return std::nullopt;
+    if (after->is_int64() && after->get_int64() >= 0) return static_cast<std::uint64_t>(after->get_int64());
+    // Beyond what any store counts to, which is for the store's answer to say.
+    if (after->is_uint64()) return static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    return std::nullopt;
+}
+
+void read_options(const json::object& options, ClientFrame& frame) {
+    frame.channel = text_of(options, "channel");
+    frame.authenticated = is_true(options, "authenticated");
+    frame.socket_id = text_of(options, "socketId");
+    frame.after = position_of(options);
+    frame.epoch = text_of(options, "epoch");
+}
+
+void append_opening(ByteBuffer& out, std::string_view action, std::string_view channel) {
+    out.append(R"({"action":")");
+    out.append(action);
+    out.append(R"(","options":{"channel":)");
+    append_json_string(out, channel);
+}
+
+void append_signed(ByteBuffer& out, std::int64_t value) {
+    if (value < 0) out.append("-");
+    append_decimal(out,
+                   value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value));
+}
+
+void append_message_options(ByteBuffer& out, const Message& message, std::string_view epoch) {
+    out.append(R"("options":{"channel":)");
+    append_json_string(out, message.channel());
+    if (message.seq() != 0) {
+        out.append(R"(,"seq":)");
+        append_decimal(out, message.seq());
+        out.append(R"(,"epoch":)");
+        append_json_string(out, epoch);
+    }
+    if (const std::string id = store::message_id(message, epoch); !id.empty()) {
+        out.append(R"(,"id":)");
+        append_json_string(out, id);
+    }
+    out.append(R"(,"at":)");
+    append_json_time(out, message.at_us());
+    if (message.encoding() == Encoding::binary) out.append(R"(,"encoding":"base64")");
+    out.append("}");
+}
+
+}  // namespace
+
+std::optional<ClientFrame> parse_client_frame(std::string_view text) {
+    std::array<unsigned char, 4096> memory;
+    json::monotonic_resource resource(memory.data(), memory.size());
+    boost::system::error_code error;
+    const json::value value = json::parse(text, error, &resource);
+    if (error || !value.is_object()) return std::nullopt;
+    const json::object& object = value.get_object();
+    ClientFrame frame;
+    frame.action_name = text_of(object, "action");
+    if (frame.action_name.empty()) return std::nullopt;
+    frame.action = action_of(frame.action_name);
+    if (const json::value* options = object.if_contains("options");
+        options != nullptr && options->is_object()) {
+        read_options(options->get_object(), frame);
+    }
+    if (frame.action == ClientFrame::Action::join) {
+        const json::value* wishes = object.if_contains("payload");
+        if (wishes == nullptr || !wishes->is_object()) return frame;
+        frame.history = is_true(wishes->get_object(), "history");
+        frame.presence = is_true(wishes->get_object(), "presence");
+    } else if (frame.action == ClientFrame::Action::message) {
+        frame.payload = without_space(Walker(text).find("payload"));
+        if (frame.payload.empty()) frame.payload = "null";
+    }
+    return frame;
+}
+
+SharedFrame share_text_frame(ByteView text) {
+    ByteBuffer framed;
+    websocket::append_frame(framed, websocket::Opcode::text, text);
+    MessageFields fields;
+    fields.payload = framed.view();
+    return Message::create(fields);
+}
+
+void append_member(ByteBuffer& out, const SocketId& socket, const access::Principal& principal) {
+    out.append(R"({"socketId":")");
+    out.append(SocketIdText(socket).view());
+    out.append(R"(","extras":)");
+    out.append(principal.extras);
+    out.append(R"(,"permissions":{"dbo_id":)");
+    append_signed(out, principal.dbo_id);
+    out.append(R"(,"row_id":)");
+    append_signed(out, principal.row_id);
+    out.append("}}");
+}
+
+void append_join(ByteBuffer& out, const JoinAck& ack) {
+    append_opening(out, "join", ack.channel);
+    out.append(R"(,"socketId":")");
+    out.append(SocketIdText(ack.socket).view());
+    out.append("\"");
+    if (ack.reset) {
+        out.append(R"(,"reset":true,"first":)");
+        append_decimal(out, ack.first);
+    }
+    out.append(R"(},"payload":null})");
+}
+
+void append_leave(ByteBuffer& out, std::string_view channel) {
+    append_opening(out, "leave", channel);
+    out.append(R"(},"payload":null})");
+}
+
+void append_message(ByteBuffer& out, const Message& message, std::string_view epoch) {
+    const bool event = message.kind() == MessageKind::event;
+    out.append(event ? R"({"action":"event",)" : R"({"action":"message",)");
+    if (!message.client().empty()) {
+        out.append(R"("client":)");
+        out.append(message.client());
+        out.append(",");
+    }
+    append_message_options(out, message, epoch);
+    out.append(event ? R"(,"payload":{"data":)" : R"(,"payload":)");
+    append_json_data(out, message);
+    out.append(event ? "}}" : "}");
+}
+
+void append_history(ByteBuffer& out, std::string_view channel, std::span<const MessagePtr> messages,
+                    std::string_view epoch) {
+    append_opening(out, "history", channel);
+    out.append(R"(},"payload":{"history":[)");
+    for (const MessagePtr& message : messages) {
+        if (&message != messages.data()) out.append(",");
+        append_message(out, *message, epoch);
+    }
+    out.append("]}}");
+}
+
+void append_private(ByteBuffer& out, const PrivateMessage& message) {
+    out.append(R"({"action":"message","client":)");
+    append_member(out, message.sender, message.principal);
+    out.append(R"(,"options":{"channel":)");
+    append_json_string(out, message.channel);
+    out.append(R"(,"socketId":")");
+    out.append(SocketIdText(message.sender).view());
+    out.append(R"("},"payload":)");
+    out.append(message.payload);
+    out.append("}");
+}
+
+PresenceFull::PresenceFull(ByteBuffer& out, std::string_view channel) : out_(out) {
+    append_opening(out, "presence_full", channel);
+    out.append(R"(},"payload":{"presence":[)");
+}
+
+void PresenceFull::add(const SocketId& socket, const access::Principal& principal) {
+    if (!first_) out_.append(",");
+    first_ = false;
+    append_member(out_, socket, principal);
+}
+
+void PresenceFull::finish() {
+    out_.append("]}}");
+}
+
+void append_presence_update(ByteBuffer& out, const PresenceUpdate& update) {
+    append_opening(out, "presence_update", update.channel);
+    out.append(update.joined ? R"(},"payload":{"action":"join","presence":)"
+                             : R"(},"payload":{"action":"leave","presence":)");
+    append_member(out, update.socket, update.principal);
+    out.append("}}");
+}
+
+void append_error(ByteBuffer& out, std::string_view channel, std::string_view message,
+                  std::string_view code) {
+    if (channel.empty()) {
+        out.append(R"({"action":"error","options":{)");
+    } else {
+        append_opening(out, "error", channel);
+    }
+    out.append(R"(},"payload":{"message":)");
+    append_json_string(out, message);
+    out.append(R"(,"code":")");
+    out.append(code);
+    out.append("\"}}");
+}
+
+std::string_view code_of(error_code error) {
+    constexpr auto kWords = std::to_array<std::pair<Errc, std::string_view>>({
+        {Errc::not_authorised, "not_authorised"},
+        {Errc::invalid_channel, "invalid_channel"},
+        {Errc::overloaded, "overloaded"},
+        {Errc::store_unavailable, "store_unavailable"},
+        {Errc::too_large, "too_large"},
+        {Errc::timed_out, "timed_out"},
+    });
+    for (const auto& [known, word] : kWords) {
+        if (error == make_error_code(known)) return word;
+    }
+    return "failed";
+}
+
+}  // namespace millrace::bridge

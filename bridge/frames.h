@@ -1,0 +1,94 @@
+// The frames of the browser protocol, version 1: text to values and values to text. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "bridge/socket_id.h"
+#include "core/access/principal.h"
+#include "core/bytes.h"
+#include "core/message.h"
+#include "core/result.h"
+
+namespace millrace::bridge {
+
+/// What a browser sent, the known fields taken out.
+struct ClientFrame {
+    enum class Action : std::uint8_t { join, leave, message, history, unknown };
+    Action action = Action::unknown;
+    std::string action_name;
+    std::string channel;                 ///< options.channel; empty: none was given
+    bool history = false;                ///< payload.history of a join
+    bool presence = false;               ///< payload.presence of a join
+    bool authenticated = false;          ///< options.authenticated
+    std::string socket_id;               ///< options.socketId: to whom a private message goes
+    std::optional<std::uint64_t> after;  ///< options.after: resume behind this seq
+    std::string epoch;                   ///< options.epoch: the life of the store that `after` belongs to
+    std::string payload;  ///< the JSON as it was written, without the white space around tokens
+};
+
+/// Nothing when the text is not a JSON object or has no action: such a frame is ignored.
+std::optional<ClientFrame> parse_client_frame(std::string_view text);
+
+/// A whole WebSocket frame that many sockets send. A message's payload, because that is what an Outbox can
+/// reference.
+using SharedFrame = MessagePtr;
+/// `text` as one text frame.
+SharedFrame share_text_frame(ByteView text);
+
+/// The member object: `{"socketId","extras","permissions":{"dbo_id","row_id"}}`.
+void append_member(ByteBuffer& out, const SocketId& socket, const access::Principal& principal);
+
+/// The answer to a join. `socketId` tells a browser which member it is itself.
+struct JoinAck {
+    std::string_view channel;
+    SocketId socket;
+    bool reset = false;       ///< the position asked for means nothing any more
+    std::uint64_t first = 0;  ///< with reset: the oldest seq available
+};
+void append_join(ByteBuffer& out, const JoinAck& ack);
+void append_leave(ByteBuffer& out, std::string_view channel);
+
+/// A `message` or `event` frame, by the message's kind. Live messages have neither seq nor epoch.
+void append_message(ByteBuffer& out, const Message& message, std::string_view epoch);
+/// Messages in the order given, which is oldest first.
+void append_history(ByteBuffer& out, std::string_view channel, std::span<const MessagePtr> messages,
+                    std::string_view epoch);
+
+struct PrivateMessage {
+    std::string_view channel;
+    SocketId sender;
+    const access::Principal& principal;
+    std::string_view payload;
+};
+void append_private(ByteBuffer& out, const PrivateMessage& message);
+
+/// A roster that members are added to one by one.
+class PresenceFull {
+  public:
+    PresenceFull(ByteBuffer& out, std::string_view channel);
+    void add(const SocketId& socket, const access::Principal& principal);
+    void finish();
+
+  private:
+    ByteBuffer& out_;
+    bool first_ = true;
+};
+
+struct PresenceUpdate {
+    std::string_view channel;
+    bool joined = true;
+    SocketId socket;
+    const access::Principal& principal;
+};
+void append_presence_update(ByteBuffer& out, const PresenceUpdate& update);
+
+/// Without a channel the frame reaches the error handlers of every channel.
+void append_error(ByteBuffer& out, std::string_view channel, std::string_view message, std::string_view code);
+/// The word for a failure in `payload.code`.
+std::string_view code_of(error_code error);
+
+}  // namespace millrace::bridge

@@ -1,0 +1,122 @@
+// What one browser says and hears.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bridge/frames.h"
+#include "bridge/joining.h"
+#include "bridge/room.h"
+#include "core/access/authoriser.h"
+#include "core/net/connection.h"
+#include "core/net/websocket.h"
+#include "store/log.h"
+
+namespace millrace::bridge {
+
+class Bridge;
+
+/// One browser socket after its upgrade. Takes its frames strictly in order: while a join or a history
+/// request waits for its answer, the rest stays in the connection. Owned by the connection, on its shard.
+class Session final : public Protocol, private websocket::Receiver {
+  public:
+    /// `refused`: start() says why and closes with 4401.
+    Session(Bridge& bridge, Connection& connection, access::PrincipalPtr principal, bool refused);
+
+    /// Once the socket speaks WebSocket: says what was wrong with how it came, unless that is empty.
+    void start(std::string_view complaint, std::string_view code);
+
+    std::size_t on_bytes(ByteView bytes) override;
+    void on_closed(error_code reason) override;
+    void on_deadline(TimePoint now) override;
+    void on_drained() override;
+    void on_published(std::uint64_t token, const PublishResult& result) override;
+    void on_shutdown() override;
+
+    const SocketId& id() const { return id_; }
+    const access::Principal& principal() const { return *principal_; }
+    Bridge& bridge() { return bridge_; }
+    const access::Authoriser& authoriser() const;
+    const std::string& epoch() const;
+
+    // For rooms.
+    void hold(const MessagePtr& message) { joining_->hold(message); }
+    void close_slow();
+    void dropped_presence();
+    void moved(const Room& room, std::uint32_t index);
+    /// Whether a room that comes before `room` brings this channel too.
+    bool gets_elsewhere(const Room& room, std::string_view channel) const;
+
+    // For whoever has a frame for this browser. A text becomes one WebSocket frame.
+    void send(ByteView text);
+    void send(const SharedFrame& frame);
+    void send_message(const Message& message);
+    void send_history(std::string_view channel, std::span<const MessagePtr> messages);
+    void send_error(std::string_view channel, std::string_view message, std::string_view code);
+    bool is_member(std::string_view channel) const;
+    void on_presence_full(std::string_view channel, const SharedFrame& frame);
+
+    // For the join under way.
+    Room::Member& member(std::string_view channel);
+    std::size_t outbox_bytes() { return connection_.out().bytes(); }
+    /// How long a history frame may be.
+    std::size_t history_bytes() const;
+    void read(store::Range range);
+    void enter_roster(std::string_view channel, bool watch);
+    void leave(std::string_view channel);
+    void finish_joining();
+
+  private:
+    struct Membership {
+        Room* room;
+        std::uint32_t index;
+        bool in_roster;
+    };
+    struct Pending {
+        std::uint64_t token;
+        MessagePtr message;
+    };
+
+    void on_message(websocket::Opcode opcode, ByteView payload) override;
+    void on_ping(ByteView payload) override;
+    void on_pong(ByteView) override {}
+    void on_close(std::uint16_t code, std::string_view reason) override;
+
+    void handle(ClientFrame frame);
+    void handle_join(ClientFrame frame);
+    void handle_leave(const ClientFrame& frame);
+    void handle_message(const ClientFrame& frame);
+    void handle_private(const ClientFrame& frame);
+    void handle_history(const ClientFrame& frame);
+    void on_history(const std::string& channel, Result<store::Page> page);
+    void publish(const ClientFrame& frame);
+
+    bool waiting() const;
+    void read_on();
+    bool is_legal(std::string_view name, bool wildcard) const;
+    bool check_name(std::string_view channel, bool wildcard);
+    bool refuse(std::string_view channel, const access::Decision& decision);
+    void repair_presence();
+    void close(websocket::CloseCode code, std::string_view reason);
+    Membership* find(std::string_view channel);
+
+    Bridge& bridge_;
+    Connection& connection_;
+    access::PrincipalPtr principal_;
+    websocket::Decoder decoder_;
+    std::vector<Membership> memberships_;
+    std::vector<Pending> pending_;  ///< publishes whose commit is awaited, oldest first
+    std::unique_ptr<Joining> joining_;
+    SocketId id_;
+    std::uint64_t next_token_ = 0;
+    std::uint8_t unanswered_pings_ = 0;
+    const bool refused_;
+    bool reading_history_ = false;
+    bool paused_ = false;
+    bool stale_presence_ = false;
+};
+
+}  // namespace millrace::bridge

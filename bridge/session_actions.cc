@@ -1,0 +1,177 @@
+// What a browser asks for: join, leave, message, history.
+#include <algorithm>
+
+#include "bridge/bridge.h"
+#include "bridge/session.h"
+#include "core/channel_name.h"
+#include "core/utf8.h"
+
+namespace millrace::bridge {
+namespace {
+
+bool has_wildcard(std::string_view name) {
+    return name.find_first_of("+#") != std::string_view::npos;
+}
+
+/// A legal MQTT filter [MQTT-4.7.1-2], [MQTT-4.7.1-3] that is no shared subscription.
+bool is_filter(std::string_view filter) {
+    if (filter.empty() || filter.starts_with("$share/") || filter.find('\0') != std::string_view::npos)
+        return false;
+    if (!is_utf8(filter)) return false;
+    for (std::size_t i = 0; i < filter.size(); ++i) {
+        if (filter[i] != '+' && filter[i] != '#') continue;
+        const bool opens = i == 0 || filter[i - 1] == '/';
+        const bool ends = i + 1 == filter.size() || (filter[i] == '+' && filter[i + 1] == '/');
+        if (!opens || !ends) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool Session::is_legal(std::string_view name, bool wildcard) const {
+    const config::Limits& limits = bridge_.limits();
+    const auto levels = static_cast<std::size_t>(std::ranges::count(name, '/')) + 1;
+    if (name.size() > limits.topic_bytes || levels > limits.topic_levels) return false;
+    return wildcard ? is_filter(name) : is_channel_name(name);
+}
+
+/// False, and the browser was told: nothing can be called that.
+bool Session::check_name(std::string_view channel, bool wildcard) {
+    if (is_legal(channel, wildcard)) return true;
+    send_error(channel, channel.empty() ? "options.channel is missing." : "This is not a legal channel name.",
+               code_of(make_error_code(Errc::invalid_channel)));
+    return false;
+}
+
+/// True, and the browser was told: the authoriser said no.
+bool Session::refuse(std::string_view channel, const access::Decision& decision) {
+    if (decision.allowed) return false;
+    send_error(channel, decision.reason, code_of(make_error_code(Errc::not_authorised)));
+    return true;
+}
+
+void Session::handle(ClientFrame frame) {
+    switch (frame.action) {
+        case ClientFrame::Action::join:
+            return handle_join(std::move(frame));
+        case ClientFrame::Action::leave:
+            return handle_leave(frame);
+        case ClientFrame::Action::message:
+            return handle_message(frame);
+        case ClientFrame::Action::history:
+            return handle_history(frame);
+        case ClientFrame::Action::unknown:
+            break;
+    }
+    send_error(frame.channel, "Unknown action; known are join, leave, message and history.",
+               "unknown_action");
+}
+
+void Session::handle_join(ClientFrame frame) {
+    const bool wildcard = has_wildcard(frame.channel);
+    if (!check_name(frame.channel, wildcard)) return;
+    access::Decision decision = wildcard ? authoriser().may_subscribe(*principal_, frame.channel)
+                                         : authoriser().may(*principal_, access::Action::join, frame.channel);
+    if (!wildcard && !decision.allowed && !principal_->authenticated()) {
+        decision.reason = "Anonymous clients cannot join this channel.";
+    }
+    if (refuse(frame.channel, decision)) return;
+    const bool fresh = !is_member(frame.channel);
+    if (fresh && memberships_.size() >= bridge_.limits().bridge_channels) {
+        return send_error(frame.channel, "Too many channels on one connection: limits.bridge_channels.",
+                          "too_many_channels");
+    }
+    if (fresh) {
+        Room& room = bridge_.room(frame.channel, wildcard);
+        memberships_.push_back({&room, room.add(*this, connection_), false});
+    }
+    joining_ = std::make_unique<Joining>(*this, std::move(frame), fresh, wildcard);
+    joining_->start();
+}
+
+void Session::handle_leave(const ClientFrame& frame) {
+    leave(frame.channel);
+    ByteBuffer& text = bridge_.scratch();
+    append_leave(text, frame.channel);
+    send(text.view());
+}
+
+void Session::handle_message(const ClientFrame& frame) {
+    if (!check_name(frame.channel, false)) return;
+    const bool is_private = !frame.socket_id.empty();
+    const auto action = is_private ? access::Action::publish_private : access::Action::publish_message;
+    if (refuse(frame.channel, authoriser().may(*principal_, action, frame.channel))) return;
+    if (is_private) {
+        handle_private(frame);
+    } else {
+        publish(frame);
+    }
+}
+
+void Session::handle_private(const ClientFrame& frame) {
+    if (!is_member(frame.channel)) {
+        return send_error(frame.channel, "Join the channel before writing to a member.", "not_joined");
+    }
+    ByteBuffer& text = bridge_.scratch();
+    append_private(text, {frame.channel, id_, *principal_, frame.payload});
+    const bool strict = authoriser().rule_for(frame.channel).private_messages == config::Who::authenticated;
+    bridge_.send_private({.channel = frame.channel,
+                          .from = id_,
+                          .to = parse_socket_id(frame.socket_id).value_or(SocketId{}),
+                          .authenticated_only = strict,
+                          .frame = share_text_frame(text.view())});
+}
+
+void Session::publish(const ClientFrame& frame) {
+    const bool narrow = authoriser().rule_for(frame.channel).audience == config::Audience::authenticated;
+    ByteBuffer& client = bridge_.scratch();
+    append_member(client, id_, *principal_);
+    MessageFields fields;
+    fields.channel = frame.channel;
+    fields.payload = as_bytes(frame.payload);
+    fields.encoding = Encoding::json;
+    fields.client = client.text();
+    fields.audience.authenticated_only = frame.authenticated || (narrow && principal_->authenticated());
+    MessagePtr message = Message::create(fields);
+    const std::uint64_t token = next_token_++;
+    const auto state = bridge_.broker().publish({principal_.get(), message, connection_.id(), token});
+    if (!state) {
+        send_error(frame.channel, "The message was not taken: " + state.error().message(),
+                   code_of(state.error()));
+    } else if (*state == mqtt::PublishState::pending) {
+        pending_.push_back({token, std::move(message)});
+    }
+}
+
+void Session::handle_history(const ClientFrame& frame) {
+    if (!check_name(frame.channel, false)) return;
+    if (refuse(frame.channel, authoriser().may(*principal_, access::Action::read_history, frame.channel)))
+        return;
+    const config::ChannelRule& rule = authoriser().rule_for(frame.channel);
+    if (!rule.store || rule.history == 0) return send_history(frame.channel, {});
+    reading_history_ = true;
+    store::Range newest{.channel = frame.channel,
+                        .after = {},
+                        .before = {},
+                        .limit = static_cast<std::uint32_t>(rule.history)};
+    bridge_.broker().store().read(
+        std::move(newest), bridge_.shard(),
+        [bridge = &bridge_, id = id_, channel = frame.channel](Result<store::Page> page) {
+            if (Session* session = bridge->find(id)) {
+                session->on_history(channel, std::move(page));
+            }
+        });
+}
+
+void Session::on_history(const std::string& channel, Result<store::Page> page) {
+    reading_history_ = false;
+    if (page) {
+        send_history(channel, newest_for(*principal_, std::move(page->messages), history_bytes()));
+    } else {
+        send_error(channel, "The history of this channel cannot be read now.", code_of(page.error()));
+    }
+    read_on();
+}
+
+}  // namespace millrace::bridge
