@@ -1,0 +1,179 @@
+#include "app/application.h"
+
+#include "app/acceptor.h"
+#include "app/doors.h"
+#include "app/logging.h"
+#include "core/net/connection.h"
+#include "core/shard.h"
+#include "mqtt/broker/broker.h"
+#include "mqtt/broker/session_directory.h"
+#include "mqtt/broker/session_table.h"
+#include "store/postgres/postgres_backend.h"
+#include "store/sqlite/sqlite_backend.h"
+#include "store/store.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <future>
+#include <stdexcept>
+#include <thread>
+
+namespace millrace::app {
+namespace {
+
+/// How long clients may take to hear the goodbye.
+constexpr std::chrono::seconds kGoodbye{5};
+constexpr Milliseconds kGoodbyePoll{20};
+
+std::unique_ptr<store::Backend> open_backend(const config::Store& wanted) {
+    std::string why;
+    auto opened = wanted.kind == config::StoreKind::postgres ? store::postgres::open(wanted.url, why)
+                                                             : store::sqlite::open(wanted.path, why);
+    if (!opened) throw std::runtime_error("cannot open the store: " + why);
+    return std::move(*opened);
+}
+
+store::Limits store_limits(const config::Config& config) {
+    store::Limits limits;
+    limits.lanes = config.store.resolved_lanes();
+    limits.lane_queue_messages = config.limits.lane_queue_messages;
+    limits.lane_queue_bytes = config.limits.lane_queue_bytes;
+    limits.lane_batch_messages = config.limits.lane_batch_messages;
+    limits.wait = config.limits.store_wait;
+    return limits;
+}
+
+/// Runs `task` on the shard and waits for it.
+template <class Function>
+void on_shard(Shard& shard, Function task) {
+    std::promise<void> done;
+    shard.post([&] {
+        task();
+        done.set_value();
+    });
+    done.get_future().wait();
+}
+
+}  // namespace
+
+class Application::Impl {
+  public:
+    explicit Impl(const config::Config& config);
+    void run();
+
+  private:
+    void build_shards();
+    void bind_listeners();
+    void start();
+    void drain();
+    std::size_t open_connections() const;
+
+    const config::Config config_;
+    const access::Authoriser authoriser_;
+    mqtt::BrokerContext context_;
+    mqtt::Distributor distributor_{context_};
+    mqtt::SessionDirectory directory_;
+    std::vector<std::unique_ptr<Shard>> shards_;
+    std::unique_ptr<store::Store> store_;
+    std::vector<std::unique_ptr<mqtt::Broker>> brokers_;
+    std::vector<std::unique_ptr<mqtt::SessionTable>> sessions_;
+    std::unique_ptr<Doors> doors_;
+    std::unique_ptr<Placement> placement_;
+    std::vector<std::unique_ptr<Acceptor>> acceptors_;
+    std::vector<std::thread> threads_;
+};
+
+Application::Impl::Impl(const config::Config& config) : config_(config), authoriser_(config_) {
+    set_up_logging(config_.log);
+    store_ = std::make_unique<store::Store>(open_backend(config_.store), store_limits(config_), distributor_);
+    build_shards();
+    bind_listeners();
+}
+
+void Application::Impl::build_shards() {
+    const unsigned count = config_.resolved_threads();
+    context_.config = &config_;
+    context_.store = store_.get();
+    context_.brokers.resize(count);
+    for (unsigned i = 0; i < count; ++i) {
+        shards_.push_back(std::make_unique<Shard>(i));
+        brokers_.push_back(std::make_unique<mqtt::Broker>(*shards_[i], context_, authoriser_));
+        context_.brokers[i] = brokers_.back().get();
+    }
+    for (const auto& broker : brokers_) {
+        sessions_.push_back(std::make_unique<mqtt::SessionTable>(*broker, directory_));
+    }
+    doors_ = std::make_unique<Doors>(context_.brokers, sessions_);
+}
+
+void Application::Impl::bind_listeners() {
+    std::vector<Shard*> shards;
+    for (const auto& shard : shards_) shards.push_back(shard.get());
+    placement_ = std::make_unique<Placement>(shards, config_.limits.connections);
+    for (const config::Listener& listener : config_.listeners) {
+        const auto greet = [this, scheme = listener.scheme](Connection& connection) {
+            return doors_->greet(connection, scheme);
+        };
+        acceptors_.push_back(
+            std::make_unique<Acceptor>(*shards_.front(), *placement_, listener.host, listener.port, greet));
+    }
+}
+
+void Application::Impl::start() {
+    for (const auto& shard : shards_) threads_.emplace_back([&shard = *shard] { shard.run(); });
+    on_shard(*shards_.front(), [this] {
+        for (const auto& acceptor : acceptors_) acceptor->start();
+    });
+    for (std::size_t i = 0; i < acceptors_.size(); ++i) {
+        config::Listener bound = config_.listeners[i];
+        bound.port = acceptors_[i]->port();
+        spdlog::info("listening on {}", bound.url());
+    }
+    spdlog::info("ready: {} shard(s), store {} (epoch {})", shards_.size(),
+                 config_.store.kind == config::StoreKind::postgres ? "PostgreSQL" : "SQLite", store_->epoch());
+}
+
+std::size_t Application::Impl::open_connections() const {
+    std::size_t open = 0;
+    for (const auto& shard : shards_) open += shard->counters().connections.value();
+    return open;
+}
+
+/// No new connections; what was accepted is committed and acknowledged; everybody hears a goodbye.
+void Application::Impl::drain() {
+    on_shard(*shards_.front(), [this] {
+        for (const auto& acceptor : acceptors_) acceptor->stop();
+    });
+    store_->drain();
+    for (const auto& shard : shards_) {
+        on_shard(*shard, [&shard] { shard->connections().shut_down(); });
+    }
+    const auto end = std::chrono::steady_clock::now() + kGoodbye;
+    while (open_connections() != 0 && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(kGoodbyePoll);
+    }
+    for (const auto& shard : shards_) shard->stop();
+    for (std::thread& thread : threads_) thread.join();
+    spdlog::info("stopped");
+}
+
+void Application::Impl::run() {
+    std::signal(SIGPIPE, SIG_IGN);
+    boost::asio::io_context context(1);
+    boost::asio::signal_set stop(context, SIGTERM, SIGINT);
+    stop.async_wait([](const error_code& failure, int signal) {
+        if (!failure) spdlog::info("signal {}: draining", signal);
+    });
+    start();
+    context.run();
+    drain();
+}
+
+Application::Application(const config::Config& config) : impl_(std::make_unique<Impl>(config)) {}
+Application::~Application() = default;
+void Application::run() { impl_->run(); }
+
+}  // namespace millrace::app

@@ -1,0 +1,27 @@
+// The composition root: builds everything from a configuration, runs it, takes it down.
+#pragma once
+
+#include "config/config.h"
+
+#include <memory>
+
+namespace millrace::app {
+
+/// The whole server. Made and run on the main thread; the shards and lanes it starts end before it does.
+class Application {
+  public:
+    /// Opens the store and binds every listener; throws std::runtime_error with one line when that fails.
+    explicit Application(const config::Config& config);
+    ~Application();
+    Application(const Application&) = delete;
+    Application& operator=(const Application&) = delete;
+
+    /// Serves until SIGTERM or SIGINT, then drains and returns.
+    void run();
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::app
