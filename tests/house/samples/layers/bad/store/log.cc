@@ -1,0 +1,1 @@
+#include "store/sqlite/log.h"

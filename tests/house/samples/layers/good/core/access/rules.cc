@@ -1,0 +1,2 @@
+#include "core/message.h"
+#include "config/config.h"

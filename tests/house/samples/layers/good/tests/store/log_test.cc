@@ -1,0 +1,2 @@
+#include "store/log.h"
+#include "core/message.h"

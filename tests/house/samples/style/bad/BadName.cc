@@ -1,0 +1,2 @@
+// expect-line 1: file-name
+int value = 0;
