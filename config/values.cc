@@ -49,7 +49,7 @@ std::string_view unit_name(Unit unit) {
 using Names = std::span<const std::string_view>;
 constexpr std::array<std::string_view, 3> kWhoNames{"nobody", "authenticated", "anyone"};
 constexpr std::array<std::string_view, 2> kAudienceNames{"anyone", "authenticated"};
-constexpr std::array<std::string_view, 5> kLogLevelNames{"trace", "debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 5> kLogLevelNames{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> kBoolNames{"false", "true"};
 Names names(Who) {
     return kWhoNames;

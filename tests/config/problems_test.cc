@@ -85,7 +85,7 @@ TEST(Problems, WrongWords) {
     EXPECT_EQ(problem("channels: [{match: a, audience: nobody}]"),
               "1:33: 'audience': expected anyone or authenticated, found 'nobody'");
     EXPECT_EQ(problem("log: {level: loud}"),
-              "1:14: 'level': expected trace, debug, info, warning or error, found 'loud'");
+              "1:14: 'level': expected trace, debug, info, warn or error, found 'loud'");
 }
 
 TEST(Problems, Durations) {
