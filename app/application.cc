@@ -88,8 +88,14 @@ class Application::Impl {
 
 Application::Impl::Impl(const config::Config& config) : config_(config), authoriser_(config_) {
     set_up_logging(config_.log);
-    store_ = std::make_unique<store::Store>(open_backend(config_.store), store_limits(config_), distributor_);
+    std::unique_ptr<store::Backend> backend = open_backend(config_.store);
+    const Result<std::vector<MessagePtr>> retained = backend->open_reader()->retained();
+    if (!retained) throw std::runtime_error("cannot read the retained messages: " + retained.error().message());
+    store_ = std::make_unique<store::Store>(std::move(backend), store_limits(config_), distributor_);
     build_shards();
+    for (const MessagePtr& message : *retained) {
+        for (const auto& broker : brokers_) broker->restore_retained(message);
+    }
     bind_listeners();
 }
 

@@ -59,6 +59,8 @@ class Reader {
   public:
     virtual ~Reader() = default;
     virtual Result<Page> read(const Range& range) = 0;
+    /// The newest message with RETAIN of every channel that has one, those with an empty payload included.
+    virtual Result<std::vector<MessagePtr>> retained() = 0;
 };
 
 /// An opened database: migrated, locked for this process, its epoch known. Made at start-up; outlives the

@@ -63,6 +63,8 @@ class Broker final : public TurnEnd {
     bool subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options);
     bool unsubscribe(std::string_view filter, Subscriber& subscriber);
     const RetainedMap& retained() const { return retained_; }
+    /// What the store still knows as retained; before the shard runs.
+    void restore_retained(const MessagePtr& message) { retained_.update(message); }
 
     /// Delivers to this shard's subscribers; committed runs and other shards' live messages end here.
     void route(const MessagePtr& message);

@@ -29,7 +29,7 @@ struct ConnectRequest {
 };
 
 /// The seat of a session on one shard. When the client connects to another shard, the Session moves there and
-/// this one stays for a moment as a stub that forwards what still arrives (docs/decisions/0005). Owned by its
+/// this one stays for a moment as a stub that forwards what still arrives (docs/decisions/0007). Owned by its
 /// shard's SessionTable; belongs to that shard's thread; other shards hold pointers only to send letters to
 /// it.
 ///

@@ -47,6 +47,9 @@ create view millrace.messages(channel, seq, id, type, at, data, encoding, client
            m.client::json
     from millrace.message m join millrace.channel c on c.id = m.channel_id;
 )sql",
+    R"sql(
+create index message_retained on millrace.message(channel_id, seq) where flags & 8 <> 0;
+)sql",
 };
 constexpr int kNewest = static_cast<int>(std::size(kSteps));
 

@@ -11,7 +11,7 @@ namespace {
 
 /// First key of all our advisory locks; the second is 0 for the owner and 1 + n for lane n.
 const std::string kLockClass = "1298951276";
-constexpr Milliseconds kLeaveTime{3000};
+constexpr Milliseconds kLeaveTime{2000};
 
 /// The sessions that hold one of our locks, our own session left out.
 std::string holders(const std::string& columns) {

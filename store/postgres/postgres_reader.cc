@@ -33,6 +33,12 @@ where ahead < )sql" +
            std::to_string(kPageBytes) + " order by seq " + direction;
 }
 
+constexpr const char* kRetained = R"sql(
+select m.seq, at, flags, payload, m.id, client, properties, expiry_s, dbo_id, row_id, name
+from (select channel_id, max(seq) as seq from millrace.message where flags & 8 <> 0 group by channel_id) newest
+join millrace.message m on m.channel_id = newest.channel_id and m.seq = newest.seq
+join millrace.channel c on c.id = m.channel_id)sql";
+
 std::int64_t to_sql(std::uint64_t seq) {
     return static_cast<std::int64_t>(std::min<std::uint64_t>(seq, std::numeric_limits<std::int64_t>::max()));
 }
@@ -66,6 +72,7 @@ error_code PostgresReader::connect() {
     if (!error) error = connection_.prepare("bounds", kBounds);
     if (!error) error = connection_.prepare("ascending", rows_query("asc").c_str());
     if (!error) error = connection_.prepare("descending", rows_query("desc").c_str());
+    if (!error) error = connection_.prepare("retained", kRetained);
     if (!error) return {};
     spdlog::warn("PostgreSQL: {}", connection_.message());
     connection_.close();
@@ -105,6 +112,18 @@ Result<Page> PostgresReader::try_read(const Range& range) {
         if (page.first == 0) page.first = page.messages.front()->seq();
     }
     return page;
+}
+
+Result<std::vector<MessagePtr>> PostgresReader::retained() {
+    if (const error_code error = connect()) return error;
+    const Result<Answer> answer = connection_.execute("retained", Parameters{});
+    if (!answer) return answer.error();
+    std::vector<MessagePtr> messages;
+    messages.reserve(static_cast<std::size_t>(answer->rows()));
+    for (int row = 0; row < answer->rows(); ++row) {
+        messages.push_back(to_message(*answer, row, as_text(answer->bytes(row, 10))));
+    }
+    return messages;
 }
 
 Result<Page> PostgresReader::read(const Range& range) {

@@ -11,6 +11,7 @@ class PostgresReader final : public Reader {
   public:
     explicit PostgresReader(std::string url) : url_(std::move(url)) {}
     Result<Page> read(const Range& range) override;
+    Result<std::vector<MessagePtr>> retained() override;
 
   private:
     error_code connect();

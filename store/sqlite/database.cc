@@ -86,7 +86,7 @@ error_code Database::open(const std::string& path, Mode mode) {
     handle_.reset(handle);
     if (code != SQLITE_OK) return to_error(code);
     sqlite3_extended_result_codes(handle, 1);
-    sqlite3_busy_timeout(handle, 5000);
+    sqlite3_busy_timeout(handle, 2000);
     return {};
 }
 

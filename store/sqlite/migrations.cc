@@ -37,6 +37,7 @@ create view messages(channel, seq, id, type, at, data, encoding, client) as
            m.client
     from message m join channel c on c.id = m.channel_id;
 )sql",
+    "create index message_retained on message(channel_id, seq) where flags & 8 != 0;",
 };
 constexpr std::int64_t kNewest = static_cast<std::int64_t>(std::size(kSteps));
 

@@ -11,6 +11,12 @@ namespace {
 constexpr const char* kColumns =
     "select seq, at, flags, payload, id, client, properties, expiry_s, dbo_id, row_id from message ";
 
+constexpr const char* kRetained =
+    "select m.seq, at, flags, payload, m.id, client, properties, expiry_s, dbo_id, row_id, name "
+    "from (select channel_id, max(seq) as seq from message where flags & 8 != 0 group by channel_id) newest "
+    "join message m on m.channel_id = newest.channel_id and m.seq = newest.seq "
+    "join channel c on c.id = m.channel_id";
+
 std::int64_t to_sql(std::uint64_t seq) {
     return static_cast<std::int64_t>(std::min<std::uint64_t>(seq, std::numeric_limits<std::int64_t>::max()));
 }
@@ -82,6 +88,19 @@ Result<Page> SqliteReader::read_snapshot(const Range& range) {
     statements_.bounds.reset();
     if (const error_code error = read_messages(range, channel_id, page)) return error;
     return page;
+}
+
+Result<std::vector<MessagePtr>> SqliteReader::retained() {
+    if (const error_code error = connect()) return error;
+    Result<Statement> rows = database_.prepare(kRetained);
+    if (!rows) return rows.error();
+    std::vector<MessagePtr> messages;
+    while (true) {
+        const Result<bool> row = rows->step();
+        if (!row) return row.error();
+        if (!*row) return messages;
+        messages.push_back(to_message(*rows, rows->text(10)));
+    }
 }
 
 Result<Page> SqliteReader::read(const Range& range) {

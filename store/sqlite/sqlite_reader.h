@@ -11,6 +11,7 @@ class SqliteReader final : public Reader {
   public:
     explicit SqliteReader(std::string path) : path_(std::move(path)) {}
     Result<Page> read(const Range& range) override;
+    Result<std::vector<MessagePtr>> retained() override;
 
   private:
     struct Statements {
