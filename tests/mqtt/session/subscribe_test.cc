@@ -1,0 +1,136 @@
+// SUBSCRIBE, UNSUBSCRIBE and what is answered.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/mqtt/session/support.h"
+
+namespace millrace::mqtt {
+namespace {
+
+using testing::ElementsAre;
+
+class SubscribeTest : public testing::TestWithParam<Version> {
+  protected:
+    SubscribeTest() {
+        exchange.connect();
+        exchange.sent();
+    }
+    ReasonCode code_for(std::string_view filter, int qos = 1) {
+        exchange.subscribe(filter, qos);
+        const SentPacket packet = exchange.only();
+        EXPECT_EQ(packet.type(), PacketType::suback);
+        EXPECT_EQ(packet.suback().packet_id, 7U);
+        return packet.suback().code(0);
+    }
+    ReasonCode failure(ReasonCode code) { return exchange.v5() ? code : ReasonCode::unspecified_error; }
+    Exchange exchange{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(Versions, SubscribeTest, testing::Values(Version::v311, Version::v5),
+                         name_of_version);
+
+TEST_P(SubscribeTest, Mqtt_3_8_4_1_GrantsWhatIsAsked) {
+    EXPECT_EQ(code_for("a/+", 2), ReasonCode::granted_qos2);
+    EXPECT_EQ(code_for("b", 0), ReasonCode::granted_qos0);
+    EXPECT_THAT(exchange.host.subscribed, ElementsAre("a/+", "b"));
+    EXPECT_EQ(exchange.host.session->find_subscription("a/+")->qos, 2U);
+}
+
+TEST_P(SubscribeTest, Mqtt_3_8_4_6_OneCodeForEachFilterInOrder) {
+    std::vector<SubscriptionRequest> requests(3);
+    requests[0].filter = "a";
+    requests[0].qos = Qos::exactly_once;
+    requests[1].filter = "secret/x";
+    requests[2].filter = "b";
+    ByteBuffer bytes;
+    encode_subscribe(bytes, 9, requests, GetParam());
+    exchange.give(bytes.text());
+    const SentPacket packet = exchange.only();
+    ASSERT_EQ(packet.suback().codes.size(), 3U);
+    EXPECT_EQ(packet.suback().code(0), ReasonCode::granted_qos2);
+    EXPECT_EQ(packet.suback().code(1), failure(ReasonCode::not_authorized));
+    EXPECT_EQ(packet.suback().code(2), ReasonCode::granted_qos0);
+}
+
+TEST_P(SubscribeTest, SharedSubscriptionsAreNotSupported) {
+    EXPECT_EQ(code_for("$share/g/a"), failure(ReasonCode::shared_subscriptions_not_supported));
+    EXPECT_TRUE(exchange.host.session->subscriptions().empty());
+}
+
+TEST_P(SubscribeTest, SubscriptionsAreLimited) {
+    exchange.context.limits.subscriptions = 2;
+    EXPECT_EQ(code_for("a"), ReasonCode::granted_qos1);
+    EXPECT_EQ(code_for("b"), ReasonCode::granted_qos1);
+    EXPECT_EQ(code_for("c"), failure(ReasonCode::quota_exceeded));
+    EXPECT_EQ(code_for("a", 2), ReasonCode::granted_qos2);
+}
+
+TEST_P(SubscribeTest, FilterWithTooManyLevelsIsRefused) {
+    exchange.context.limits.topic_levels = 3;
+    EXPECT_EQ(code_for("a/b/c/d"), failure(ReasonCode::topic_filter_invalid));
+}
+
+TEST_P(SubscribeTest, Mqtt_3_8_4_3_RepeatedSubscriptionReplacesAndSendsRetainedAgain) {
+    code_for("a", 0);
+    code_for("a", 2);
+    EXPECT_EQ(exchange.host.session->subscriptions().size(), 1U);
+    EXPECT_EQ(exchange.host.session->find_subscription("a")->qos, 2U);
+    EXPECT_THAT(exchange.host.retained_wanted, ElementsAre("a", "a"));
+}
+
+TEST_P(SubscribeTest, Mqtt_3_10_4_4_UnsubscribeIsAnsweredAlways) {
+    code_for("a");
+    const std::vector<std::string_view> filters{"a", "never"};
+    ByteBuffer bytes;
+    encode_unsubscribe(bytes, 21, filters, GetParam());
+    exchange.give(bytes.text());
+    const SentPacket packet = exchange.only();
+    EXPECT_EQ(packet.type(), PacketType::unsuback);
+    EXPECT_THAT(exchange.host.unsubscribed, ElementsAre("a"));
+    EXPECT_TRUE(exchange.host.session->subscriptions().empty());
+    if (!exchange.v5()) return;
+    const Unsuback unsuback = valid(decode_unsuback(packet.frame(), Version::v5));
+    EXPECT_EQ(unsuback.code(0), ReasonCode::success);
+    EXPECT_EQ(unsuback.code(1), ReasonCode::no_subscription_existed);
+}
+
+TEST(SubscribeTest5, RetainHandlingDecidesAboutRetained) {
+    Exchange exchange(Version::v5);
+    exchange.connect();
+    const auto subscribe = [&](RetainHandling handling) {
+        SubscriptionRequest request;
+        request.filter = "a";
+        request.retain_handling = handling;
+        ByteBuffer bytes;
+        encode_subscribe(bytes, 1, {&request, 1}, Version::v5);
+        exchange.give(bytes.text());
+        return exchange.host.retained_wanted.size();
+    };
+    EXPECT_EQ(subscribe(RetainHandling::do_not_send), 0U);  // [MQTT-3.3.1-11]
+    EXPECT_EQ(subscribe(RetainHandling::send_if_new), 0U);  // [MQTT-3.3.1-10]
+    EXPECT_EQ(subscribe(RetainHandling::send), 1U);         // [MQTT-3.3.1-9]
+    exchange.host.session->unsubscribe("a");
+    EXPECT_EQ(subscribe(RetainHandling::send_if_new), 2U);
+}
+
+TEST(SubscribeTest5, OptionsAndIdentifierAreKept) {
+    Exchange exchange(Version::v5);
+    exchange.connect();
+    SubscriptionRequest request;
+    request.filter = "a";
+    request.no_local = true;
+    request.retain_as_published = true;
+    ByteBuffer raw;
+    PropertyWriter writer(raw);
+    writer.integer(PropertyId::subscription_identifier, 268'435'455);
+    ByteBuffer bytes;
+    encode_subscribe(bytes, 1, {&request, 1}, Version::v5, writer.properties());
+    exchange.give(bytes.text());
+    const Subscription* subscription = exchange.host.session->find_subscription("a");
+    ASSERT_NE(subscription, nullptr);
+    EXPECT_TRUE(subscription->no_local);
+    EXPECT_TRUE(subscription->retain_as_published);
+    EXPECT_EQ(subscription->identifier, 268'435'455U);
+}
+
+}  // namespace
+}  // namespace millrace::mqtt

@@ -1,0 +1,88 @@
+// The chat example in a real browser: two members talk, a third arrives later, one leaves.
+//   node chat_pages.mjs --url http://127.0.0.1:8080/examples/chat/ --screenshot chat.png [--chromium /usr/bin/chromium]
+// stdout: one JSON line per step: {"step":"both-in","hulk":{…},"thor":{…}}, each page seen as
+// {"status","members":[text],"me":[text],"messages":[text]}. A step that does not come about within the
+// deadline prints {"failed":step,…} with what the pages showed instead, and ends the program with 1.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import read_options from './options.cjs';
+
+const options = read_options();
+const deadline_ms = 10000;
+const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const profile = await mkdtemp(join(tmpdir(), 'millrace-chromium-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: options.chromium ?? '/usr/bin/chromium',
+  viewport: { width: 1000, height: 700 },
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+async function open(name) {
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => print({ page_error: String(error), name }));
+  page.on('console', (line) => line.type() === 'error' && print({ console_error: line.text(), name }));
+  page.on('response', (got) => got.status() >= 400 && print({ refused: got.url(), status: got.status(), name }));
+  await page.goto(`${options.url}?name=${encodeURIComponent(name)}`);
+  return page;
+}
+
+function seen(page) {
+  return page.evaluate(() => {
+    const texts = (selector) => [...document.querySelectorAll(selector)].map((item) => item.textContent.trim());
+    return {
+      status: document.querySelector('#status')?.textContent.trim(),
+      members: texts('#members li'),
+      me: texts('#members li.me'),
+      messages: texts('#messages li'),
+    };
+  });
+}
+
+// Waits until every page satisfies `wanted`, then prints what each shows.
+async function step(name, pages, wanted) {
+  const end = Date.now() + deadline_ms;
+  for (;;) {
+    const views = {};
+    for (const [who, page] of Object.entries(pages)) views[who] = await seen(page);
+    if (Object.entries(views).every(([who, view]) => wanted(view, who))) return print({ step: name, ...views });
+    if (Date.now() > end) {
+      print({ failed: name, ...views });
+      await finish(1);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function say(page, text) {
+  await page.fill('#message', text);
+  await page.click('#form [type=submit], #form button');
+}
+
+async function finish(status) {
+  await browser.close();
+  await rm(profile, { recursive: true, force: true });
+  process.exit(status);
+}
+
+const roster = (count) => (view) => view.status === 'connected' && view.members.length === count && view.me.length === 1;
+const shows = (...texts) => (view) =>
+  view.messages.length === texts.length && texts.every((text, i) => view.messages[i].includes(text));
+
+const hulk = await open('Hulk');
+const thor = await open('Thor');
+await step('both-in', { hulk, thor }, roster(2));
+await say(hulk, 'Hulk smash');
+await step('first-word', { hulk, thor }, shows('Hulk smash'));
+await say(thor, 'I am worthy');
+await step('answer', { hulk, thor }, shows('Hulk smash', 'I am worthy'));
+const loki = await open('Loki');
+await step('third-in', { hulk, thor, loki }, roster(3));
+await step('history', { loki }, shows('Hulk smash', 'I am worthy'));
+await loki.screenshot({ path: options.screenshot });
+await thor.close();
+await step('one-closed', { hulk, loki }, roster(2));
+await finish(0);

@@ -1,0 +1,31 @@
+// One subscriber through mqtt.js, over TCP or WebSocket.
+//   node mqttjs_client.mjs --url mqtt://127.0.0.1:1883|ws://127.0.0.1:8080/mqtt --version 4|5 --topic t [--qos 1]
+// stdout: {"subscribed":[…]} once the SUBACK is there, then {"message":{"topic","payload","qos","retain",
+// "properties"}} per message, {"closed":true} when the connection is lost.
+// stdin: {"do":"publish","topic","payload","qos","retain"} → {"published":topic}. The end of stdin ends the program.
+import mqtt from 'mqtt';
+import readline from 'node:readline';
+import read_options from './options.cjs';
+
+const options = read_options();
+const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const client = await mqtt.connectAsync(options.url, {
+  protocolVersion: Number(options.version),
+  reconnectPeriod: 0,
+  connectTimeout: 5000,
+});
+client.on('message', (topic, payload, packet) => {
+  const { qos, retain, properties } = packet;
+  print({ message: { topic, payload: payload.toString(), qos, retain, properties: properties ?? {} } });
+});
+client.on('close', () => print({ closed: true }));
+print({ subscribed: await client.subscribeAsync(options.topic, { qos: Number(options.qos ?? 0) }) });
+
+const input = readline.createInterface({ input: process.stdin });
+input.on('line', async (line) => {
+  const { topic, payload, qos = 0, retain = false } = JSON.parse(line);
+  await client.publishAsync(topic, payload, { qos, retain });
+  print({ published: topic });
+});
+input.on('close', () => client.end(true, () => process.exit(0)));

@@ -1,0 +1,54 @@
+// The server under test: the real binary with a configuration of the test's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/system/support/process.h"
+#include "tests/system/support/temp_dir.h"
+
+namespace millrace::system_test {
+
+/// $MILLRACE_BINARY, or build/release/millrace of this tree.
+std::string millrace_binary();
+/// The root of this source tree.
+std::filesystem::path source_directory();
+
+/// One `millrace serve` with two shards, on ports that stay the same over restarts. `live/#` is not stored,
+/// everything else is; everybody may do everything. Its log is kept over restarts.
+class Server {
+  public:
+    explicit Server(std::string store_url, std::string more_yaml = {});
+
+    /// Starts it and waits for /readyz; throws with its log when that does not come.
+    void start();
+    /// kill -9
+    void kill();
+    void send_term() { process_->signal(15); }
+    /// SIGTERM; its exit status, nothing when it does not end in time.
+    std::optional<int> stop();
+    bool running() { return process_ && process_->running(); }
+    /// Waits for an end that was asked for; the exit status.
+    std::optional<int> wait() { return process_->wait(); }
+
+    std::uint16_t mqtt_port() const { return mqtt_port_; }
+    std::uint16_t http_port() const { return http_port_; }
+    std::string http_url(const std::string& path = {}) const;
+    std::string websocket_url(const std::string& path = {}) const;
+    std::string log() const { return read_file(log_path()); }
+    const std::filesystem::path& directory() const { return directory_.path(); }
+
+  private:
+    std::string configuration(const std::string& store_url, const std::string& more_yaml) const;
+    std::filesystem::path log_path() const { return directory_.path() / "server.log"; }
+    bool ready();
+
+    TempDir directory_;
+    std::uint16_t mqtt_port_;
+    std::uint16_t http_port_;
+    std::unique_ptr<Process> process_;
+};
+
+}  // namespace millrace::system_test
