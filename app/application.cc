@@ -170,11 +170,17 @@ void Application::Impl::run() {
     std::signal(SIGPIPE, SIG_IGN);
     boost::asio::io_context context(1);
     boost::asio::signal_set stop(context, SIGTERM, SIGINT);
-    stop.async_wait([](const error_code& failure, int signal) {
+    bool stopping = false;
+    stop.async_wait([&stopping](const error_code& failure, int signal) {
         if (!failure) spdlog::info("signal {}: draining", signal);
+        stopping = true;
+    });
+    boost::asio::signal_set reload(context, SIGHUP);
+    reload.async_wait([](const error_code& failure, int) {
+        if (!failure) spdlog::warn("SIGHUP: this version cannot reload its configuration; restart it");
     });
     start();
-    context.run();
+    while (!stopping) context.run_one();
     drain();
 }
 

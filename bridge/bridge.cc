@@ -6,16 +6,17 @@
 namespace millrace::bridge {
 namespace {
 
-/// What is wrong with how somebody comes in.
+/// What is wrong with how somebody comes in; empty: nothing.
 struct Complaint {
     std::string_view message;
     std::string_view code;
-    bool refused = true;
+    bool refused = false;
 };
 
 constexpr Complaint kWrongKey{"Unknown connection key: the last segment of the address must be realtime.key.",
-                              "unknown_key"};
-constexpr Complaint kNobody{"Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised"};
+                              "unknown_key", true};
+constexpr Complaint kNobody{"Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised",
+                            true};
 constexpr Complaint kToken{
     "The token cannot be verified, so this connection is anonymous: tokens need auth.jwt in the server's "
     "configuration.",
@@ -23,7 +24,18 @@ constexpr Complaint kToken{
 constexpr Complaint kTokenNobody{
     "The token cannot be verified: tokens need auth.jwt in the server's configuration, and auth.anonymous is "
     "false.",
-    "not_authorised"};
+    "not_authorised", true};
+
+/// Finds out who comes with this token, unless `principal` is somebody already.
+Complaint identify(const access::Authoriser& authoriser, std::string_view token,
+                   access::PrincipalPtr& principal) {
+    if (principal && principal->authenticated()) return {};
+    principal = token.empty() ? nullptr : authoriser.backend_of(token);
+    if (principal) return {};
+    principal = access::anonymous();
+    if (!authoriser.anonymous_allowed()) return token.empty() ? kNobody : kTokenNobody;
+    return token.empty() ? Complaint{} : kToken;
+}
 
 std::uint64_t seed() {
     std::random_device device;
@@ -37,20 +49,10 @@ Bridge::Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges)
 
 Bridge::~Bridge() = default;
 
-std::unique_ptr<Protocol> Bridge::accept(Connection& connection, std::string_view key,
-                                         std::string_view token) {
-    const access::Authoriser& authoriser = broker_.authoriser();
-    access::PrincipalPtr principal = access::anonymous();
-    Complaint complaint{{}, {}, false};
-    if (key != broker_.config().realtime.key) {
-        complaint = kWrongKey;
-    } else if (access::PrincipalPtr backend = token.empty() ? nullptr : authoriser.backend_of(token)) {
-        principal = std::move(backend);
-    } else if (!authoriser.anonymous_allowed()) {
-        complaint = token.empty() ? kNobody : kTokenNobody;
-    } else if (!token.empty()) {
-        complaint = kToken;
-    }
+std::unique_ptr<Protocol> Bridge::accept(Connection& connection, std::string_view key, std::string_view token,
+                                         access::PrincipalPtr principal) {
+    Complaint complaint = identify(broker_.authoriser(), token, principal);
+    if (key != broker_.config().realtime.key) complaint = kWrongKey;
     auto session = std::make_unique<Session>(*this, connection, std::move(principal), complaint.refused);
     // The socket speaks HTTP until the upgrade's answer is out: the first frame has to come after it.
     shard().post([this, id = session->id(), complaint] {

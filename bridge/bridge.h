@@ -40,7 +40,10 @@ class Bridge final : private Rosters::Output {
     /// For a socket that was just upgraded on /rt/<key>. `token` is the subprotocol, which the upgrade has
     /// echoed; empty: none. A wrong key is answered with one error frame and close 4401, since the published
     /// SDK retries for ever after a refused upgrade.
-    std::unique_ptr<Protocol> accept(Connection& connection, std::string_view key, std::string_view token);
+    /// `principal`: of the Authorization header, which only clients that are no browsers can send; nullptr:
+    /// none.
+    std::unique_ptr<Protocol> accept(Connection& connection, std::string_view key, std::string_view token,
+                                     access::PrincipalPtr principal = nullptr);
 
     mqtt::Broker& broker() { return broker_; }
     Shard& shard() { return broker_.shard(); }

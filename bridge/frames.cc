@@ -121,6 +121,8 @@ std::optional<std::uint64_t> position_of(const json::object& options) {
 void read_options(const json::object& options, ClientFrame& frame) {
     frame.channel = text_of(options, "channel");
     frame.authenticated = is_true(options, "authenticated");
+    const json::value* to = options.if_contains("socketId");
+    frame.is_private = to != nullptr && !to->is_null();
     frame.socket_id = text_of(options, "socketId");
     frame.after = position_of(options);
     frame.epoch = text_of(options, "epoch");

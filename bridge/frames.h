@@ -24,6 +24,7 @@ struct ClientFrame {
     bool history = false;                ///< payload.history of a join
     bool presence = false;               ///< payload.presence of a join
     bool authenticated = false;          ///< options.authenticated
+    bool is_private = false;             ///< options.socketId is there, whatever it is
     std::string socket_id;               ///< options.socketId: to whom a private message goes
     std::optional<std::uint64_t> after;  ///< options.after: resume behind this seq
     std::string epoch;                   ///< options.epoch: the life of the store that `after` belongs to

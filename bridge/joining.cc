@@ -10,7 +10,7 @@ namespace millrace::bridge {
 namespace {
 
 constexpr std::uint32_t kPageMessages = 256;
-/// What is sent ahead of a reader that catches up.
+/// What is sent ahead of a reader that catches up, and what is held back for it, at most.
 constexpr std::size_t kAheadBytes = 256 * 1024;
 
 }  // namespace
@@ -30,7 +30,11 @@ std::vector<MessagePtr> newest_for(const access::Principal& principal, std::vect
 }
 
 Joining::Joining(Session& session, ClientFrame frame, bool fresh, bool wildcard)
-    : session_(session), request_(std::move(frame)), fresh_(fresh), wildcard_(wildcard) {}
+    : session_(session),
+      request_(std::move(frame)),
+      fresh_(fresh),
+      wildcard_(wildcard),
+      ahead_bytes_(std::min(kAheadBytes, session.bridge().limits().outbox_bytes / 4)) {}
 
 void Joining::start() {
     const config::ChannelRule& rule = session_.authoriser().rule_for(request_.channel);
@@ -104,7 +108,7 @@ void Joining::read_after(Step step, std::uint64_t after) {
 
 void Joining::send_page() {
     while (next_ < page_.messages.size()) {
-        if (session_.outbox_bytes() > kAheadBytes) return;  // on_drained() goes on
+        if (session_.outbox_bytes() > ahead_bytes_) return;  // on_drained() goes on
         const MessagePtr& message = page_.messages[next_++];
         cursor_ = message->seq();
         if (access::may_receive(session_.principal(), message->audience())) session_.send_message(*message);
@@ -126,7 +130,7 @@ void Joining::on_drained() {
 void Joining::hold(const MessagePtr& message) {
     held_bytes_ += message->footprint();
     held_.push_back(message);
-    if (held_bytes_ <= kAheadBytes) return;
+    if (held_bytes_ <= ahead_bytes_) return;
     held_.clear();
     held_bytes_ = 0;
     gap_ = true;

@@ -49,6 +49,7 @@ class Joining {
     const ClientFrame request_;
     const bool fresh_;
     const bool wildcard_;
+    const std::size_t ahead_bytes_;
     bool stored_ = false;
     bool gap_ = false;  ///< held messages were dropped: the store has them
     Step step_ = Step::position;

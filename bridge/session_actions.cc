@@ -13,10 +13,9 @@ bool has_wildcard(std::string_view name) {
     return name.find_first_of("+#") != std::string_view::npos;
 }
 
-/// A legal MQTT filter [MQTT-4.7.1-2], [MQTT-4.7.1-3] that is no shared subscription.
+/// A legal MQTT filter [MQTT-4.7.1-2], [MQTT-4.7.1-3].
 bool is_filter(std::string_view filter) {
-    if (filter.empty() || filter.starts_with("$share/") || filter.find('\0') != std::string_view::npos)
-        return false;
+    if (filter.empty() || filter.find('\0') != std::string_view::npos) return false;
     if (!is_utf8(filter)) return false;
     for (std::size_t i = 0; i < filter.size(); ++i) {
         if (filter[i] != '+' && filter[i] != '#') continue;
@@ -33,6 +32,7 @@ bool Session::is_legal(std::string_view name, bool wildcard) const {
     const config::Limits& limits = bridge_.limits();
     const auto levels = static_cast<std::size_t>(std::ranges::count(name, '/')) + 1;
     if (name.size() > limits.topic_bytes || levels > limits.topic_levels) return false;
+    if (name.starts_with("$share/")) return false;
     return wildcard ? is_filter(name) : is_channel_name(name);
 }
 
@@ -99,7 +99,7 @@ void Session::handle_leave(const ClientFrame& frame) {
 
 void Session::handle_message(const ClientFrame& frame) {
     if (!check_name(frame.channel, false)) return;
-    const bool is_private = !frame.socket_id.empty();
+    const bool is_private = frame.is_private;
     const auto action = is_private ? access::Action::publish_private : access::Action::publish_message;
     if (refuse(frame.channel, authoriser().may(*principal_, action, frame.channel))) return;
     if (is_private) {
@@ -131,6 +131,7 @@ void Session::publish(const ClientFrame& frame) {
     fields.channel = frame.channel;
     fields.payload = as_bytes(frame.payload);
     fields.encoding = Encoding::json;
+    fields.qos = kQosOfSubscription;
     fields.client = client.text();
     fields.audience.authenticated_only = frame.authenticated || (narrow && principal_->authenticated());
     MessagePtr message = Message::create(fields);

@@ -20,7 +20,7 @@ inline std::string_view as_text(ByteView bytes) {
 }
 
 /// A contiguous, growable byte buffer that owns no memory while it is empty and never used.
-/// Movable, not copyable. Belongs to whoever holds it; no thread safety. Integers are big-endian, as MQTT
+/// Movable, not copyable. Belongs to whoever holds it; no thread safety. Holds less than 4 GiB. Integers are big-endian, as MQTT
 /// and WebSocket want them.
 class ByteBuffer {
   public:
@@ -51,7 +51,7 @@ class ByteBuffer {
     std::byte* extend(std::size_t bytes) {
         if (capacity_ - size_ < bytes) grow(bytes);
         std::byte* at = data_ + size_;
-        size_ += bytes;
+        size_ += static_cast<std::uint32_t>(bytes);
         return at;
     }
     void append(const void* bytes, std::size_t size) {
@@ -77,10 +77,10 @@ class ByteBuffer {
     /// Drops everything but keeps the memory.
     void clear() { size_ = 0; }
     /// Drops everything after the first `size` bytes.
-    void truncate(std::size_t size) { size_ = size; }
+    void truncate(std::size_t size) { size_ = static_cast<std::uint32_t>(size); }
     /// Drops the first `count` bytes; the rest moves to the front.
     void consume(std::size_t count) {
-        size_ -= count;
+        size_ -= static_cast<std::uint32_t>(count);
         if (size_ != 0) std::memmove(data_, data_ + count, size_);
     }
     /// Drops everything and gives the memory back.
@@ -94,8 +94,8 @@ class ByteBuffer {
     void grow(std::size_t bytes);
 
     std::byte* data_ = nullptr;
-    std::size_t size_ = 0;
-    std::size_t capacity_ = 0;
+    std::uint32_t size_ = 0;  // 32 bits: two of these stand in every idle connection
+    std::uint32_t capacity_ = 0;
 };
 
 }  // namespace millrace

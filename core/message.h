@@ -42,6 +42,9 @@ struct MessageFields {
     const void* origin = nullptr;  ///< the session that published, for No Local; never dereferenced
 };
 
+/// The QoS of a message that did not come by MQTT: each subscription's own decides [MQTT-3.8.4-8].
+inline constexpr std::uint8_t kQosOfSubscription = 2;
+
 class Message;
 using MessagePtr = boost::intrusive_ptr<const Message>;
 

@@ -141,6 +141,7 @@ Submission submit(Exchange& exchange, const Draft& draft, std::uint64_t token) {
     fields.payload = payload.view();
     fields.kind = draft.kind;
     fields.encoding = Encoding::json;
+    fields.qos = kQosOfSubscription;
     fields.retain = draft.retain;
     fields.id = draft.id;
     fields.audience = draft.audience;
@@ -174,6 +175,7 @@ void publish_raw(Exchange& exchange) {
     fields.channel = *channel;
     fields.payload = as_bytes(request.body);
     fields.kind = MessageKind::event;
+    fields.qos = kQosOfSubscription;
     fields.id = draft.id;
     fields.properties = properties.view();
     publish_one(exchange, publish_fields(exchange, fields, exchange.session.token()));

@@ -110,10 +110,9 @@ void Connection::close_after_flush() {
 void Connection::close(error_code reason) {
     if (state_ == State::closed) return;
     state_ = State::closed;
-    reason_ = reason;
     shard_.timers().cancel(*this);
     shard_.poller().remove(descriptor_);
-    shard_.connections().closed_.push_back(id_);
+    shard_.connections().closed_.push_back({id_, reason});
 }
 
 void Connection::set_deadline(Milliseconds delay) {
@@ -278,10 +277,10 @@ void ConnectionTable::resume_waiting() {
 
 void ConnectionTable::destroy_closed() {
     const auto closed = std::exchange(closed_, {});
-    for (const ConnectionId id : closed) {
+    for (const auto& [id, reason] : closed) {
         Slot& slot = slots_[id.slot];
         Connection& connection = *slot.connection;
-        if (connection.protocol_) connection.protocol_->on_closed(connection.reason_);
+        if (connection.protocol_) connection.protocol_->on_closed(reason);
         slot.connection.reset();
         slot.generation = 0;
         free_.push_back(id.slot);

@@ -83,7 +83,6 @@ class Connection final : public PollHandler, private Timer {
     bool dirty_ = false;
     bool resuming_ = false;
     bool blocked_ = false;
-    error_code reason_;
 };
 
 /// All connections of one shard, and the work they have at the end of a turn. Owned by the shard.
@@ -115,6 +114,10 @@ class ConnectionTable {
         std::unique_ptr<Connection> connection;
         std::uint64_t generation = 0;
     };
+    struct Closed {
+        ConnectionId id;
+        error_code reason;
+    };
 
     Shard& shard_;
     std::vector<Slot> slots_;
@@ -123,7 +126,7 @@ class ConnectionTable {
     std::uint64_t next_generation_ = 1;
     std::vector<ConnectionId> dirty_;
     std::vector<ConnectionId> resuming_;
-    std::vector<ConnectionId> closed_;
+    std::vector<Closed> closed_;
 };
 
 }  // namespace millrace

@@ -68,7 +68,7 @@ void Outbox::queue_tail() {
         tail_.consume(tail_sent_);
         tail_sent_ = 0;
     }
-    queued_bytes_ += tail_.size() - tail_sent_;
+    waiting.bytes += tail_.size() - tail_sent_;
     tail_sent_ = 0;
     waiting.segments.push_back({std::move(tail_), nullptr, {}});
 }
@@ -76,8 +76,9 @@ void Outbox::queue_tail() {
 void Outbox::append_shared(MessagePtr owner, ByteView bytes) {
     if (bytes.empty()) return;
     queue_tail();
-    queued_bytes_ += bytes.size();
-    queue().segments.push_back({ByteBuffer{}, std::move(owner), bytes});
+    Queue& waiting = queue();
+    waiting.bytes += bytes.size();
+    waiting.segments.push_back({ByteBuffer{}, std::move(owner), bytes});
 }
 
 void Outbox::splice(Outbox& other) {
@@ -88,8 +89,7 @@ void Outbox::splice(Outbox& other) {
     for (std::size_t i = other.queue_->first; i < other.queue_->segments.size(); ++i) {
         waiting.segments.push_back(std::move(other.queue_->segments[i]));
     }
-    queued_bytes_ += other.queued_bytes_;
-    other.queued_bytes_ = 0;
+    waiting.bytes += other.queue_->bytes;
     other.queue_.reset();
 }
 
@@ -101,7 +101,7 @@ void Outbox::sent(std::size_t count) {
             const std::size_t left = segment.left().size() - waiting.first_sent;
             const std::size_t taken = std::min(left, count);
             count -= taken;
-            queued_bytes_ -= taken;
+            waiting.bytes -= taken;
             waiting.first_sent += taken;
             if (taken < left) return;
             pool_->give(std::move(segment.bytes));

@@ -39,7 +39,7 @@ class Outbox {
     /// Moves everything of `other` behind what is here.
     void splice(Outbox& other);
 
-    std::size_t bytes() const { return queued_bytes_ + tail_.size() - tail_sent_; }
+    std::size_t bytes() const { return (queue_ ? queue_->bytes : 0) + tail_.size() - tail_sent_; }
     bool empty() const { return bytes() == 0; }
 
     enum class Flush { done, blocked, failed };
@@ -57,6 +57,7 @@ class Outbox {
         std::vector<Segment> segments;
         std::size_t first = 0;
         std::size_t first_sent = 0;
+        std::size_t bytes = 0;  ///< of all segments, what was sent left out
     };
 
     void queue_tail();
@@ -66,7 +67,6 @@ class Outbox {
 
     BufferPool* pool_;
     std::unique_ptr<Queue> queue_;
-    std::size_t queued_bytes_ = 0;
     ByteBuffer tail_;
     std::size_t tail_sent_ = 0;
 };

@@ -87,7 +87,8 @@ error_code Database::open(const std::string& path, Mode mode) {
     if (code != SQLITE_OK) return to_error(code);
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, 2000);
-    return {};
+    // Nothing has been read yet; this finds out whether the file is a database at all.
+    return to_error(sqlite3_exec(handle, "pragma schema_version", nullptr, nullptr, nullptr));
 }
 
 error_code Database::run(const char* sql) {

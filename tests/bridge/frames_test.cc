@@ -104,6 +104,18 @@ TEST(ClientFrames, MessageOptions) {
     ASSERT_TRUE(frame);
     EXPECT_TRUE(frame->authenticated);
     EXPECT_EQ(frame->socket_id, "s9");
+    EXPECT_TRUE(frame->is_private);
+}
+
+TEST(ClientFrames, WrongSocketIdDoesNotMakeAPrivateMessagePublic) {
+    const auto is_private = [](const std::string& socket_id) {
+        const auto frame =
+            parse_client_frame(R"({"action":"message","options":{"channel":"room","socketId":)" + socket_id +
+                               R"(},"payload":1})");
+        return frame && frame->is_private;
+    };
+    for (const char* wrong : {"7", "\"\"", "{}", "[]", "false"}) EXPECT_TRUE(is_private(wrong)) << wrong;
+    EXPECT_FALSE(is_private("null"));
 }
 
 TEST(ClientFrames, JunkIsNone) {

@@ -56,12 +56,6 @@ TEST_P(BadBridgeTest, FramesOfTheWrongShapeNeverReachOthers) {
     EXPECT_EQ(at_path(frame, "options.seq"), 1);
 }
 
-TEST_P(BadBridgeTest, MessageToAChannelNeverJoinedIsAnError) {
-    BridgeClient ada = connect();
-    ada.message("room", "hello?");
-    EXPECT_EQ(at_path(ada.next("error"), "options.channel"), "room");
-}
-
 TEST_P(BadBridgeTest, OversizedMessageIsClose1009) {
     EXPECT_EQ(close_code_after(websocket_head(Opcode::text, 1ULL << 30)), 1009);
     EXPECT_EQ(close_code_after(websocket_head(Opcode::text, 1ULL << 62)), 1009);

@@ -1,7 +1,7 @@
 // Configurations and circumstances the server cannot start with: one clear line, and the right exit status.
-#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sstream>
 
 #include "tests/system/support/process.h"
 #include "tests/system/support/server.h"
@@ -12,6 +12,7 @@
 namespace millrace::system_test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class BadStartTest : public testing::Test {
@@ -31,8 +32,13 @@ class BadStartTest : public testing::Test {
     static std::string free_listeners() { return listeners(free_port(), free_port()); }
     static void expect_one_line(const Outcome& outcome, const std::string& about) {
         EXPECT_EQ(outcome.status, 1) << outcome.error;
-        EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
-        EXPECT_THAT(outcome.error, HasSubstr(about));
+        std::istringstream lines(outcome.error);
+        std::vector<std::string> said;
+        for (std::string line; std::getline(lines, line);) {
+            // What the server says of the tests' own PostgreSQL is true, and not about the failure.
+            if (line.find("fsync=off") == std::string::npos) said.push_back(line);
+        }
+        EXPECT_THAT(said, ElementsAre(HasSubstr(about)));
     }
     TempDir directory_;
 };

@@ -162,6 +162,18 @@ TEST_P(BridgeTest, LeavingAndClosingAreToldToTheOthers) {
     EXPECT_EQ(at_path(ada.next("presence_update"), "payload.action"), "leave");
 }
 
+// The rule says who may publish, at this door as at the others; to be a member is for receiving.
+TEST_P(BridgeTest, MessageToAChannelNeverJoinedReachesItsMembers) {
+    BridgeClient ada = connect();
+    BridgeClient passer_by = connect();
+    ASSERT_TRUE(ada.join("room"));
+    ASSERT_TRUE(passer_by.join("other"));
+    passer_by.message("room", "hello");
+    EXPECT_EQ(at_path(ada.next("message"), "payload"), "hello");
+    passer_by.message("other", "fence");
+    EXPECT_EQ(at_path(passer_by.next(Deadline(kPatience)), "payload"), "fence");
+}
+
 TEST_P(BridgeTest, WhoHasLeftReceivesNothingMore) {
     BridgeClient ada = connect();
     ASSERT_TRUE(ada.join("room"));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <set>
 
+#include "tests/system/support/http_client.h"
 #include "tests/system/support/mosquitto_client.h"
 #include "tests/system/support/mqtt_wire.h"
 #include "tests/system/support/paho_client.h"
@@ -129,9 +130,11 @@ TEST_P(MqttTest, SessionKeepsWhatCameWhileTheClientWasAway) {
             device.subscribe(topic, 1);
         }
         publish({"-q", "1", "-t", topic, "-m", "while away"});
+        http_post(server().http_port(), "/v1/publish", {{"channel", topic}, {"data", 7}});
         PahoClient back(server().mqtt_port(), level, "device-" + std::to_string(level), false);
         EXPECT_TRUE(back.session_present());
         EXPECT_EQ(next(back), topic + " while away");
+        EXPECT_EQ(next(back), topic + " 7");
     }
 }
 

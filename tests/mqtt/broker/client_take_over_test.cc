@@ -251,12 +251,12 @@ TEST(TakeOverFight, ShardsOnThreadsOfTheirOwn) {
         }
         std::this_thread::yield();
     }
+    EXPECT_EQ(open, 1U);
+    EXPECT_EQ(server.directory().size(), 1U);
     server.shard(0).stop();
     server.shard(1).stop();
     left.join();
     right.join();
-    EXPECT_EQ(open, 1U);
-    EXPECT_EQ(server.directory().size(), 1U);
     for (const int descriptor : descriptors) {
         if (descriptor >= 0) ::close(descriptor);
     }
