@@ -27,7 +27,7 @@ std::size_t Client::on_bytes(ByteView bytes) {
     const std::size_t used = machine_.feed(bytes);
     if (used != 0) last_packet_ = sessions_.shard().timers().now();
     if (machine_.waiting()) connection_.pause();
-    connection_.wake();
+    wake_if_needed();
     return used;
 }
 
@@ -75,14 +75,18 @@ void Client::on_deadline(TimePoint now) {
 
 void Client::on_drained() {
     machine_.drained();
-    if (connection_.out().bytes() != 0) connection_.wake();
+    wake_if_needed();
     read_on_if_possible();
 }
 
 void Client::on_published(std::uint64_t token, const PublishResult& result) {
     machine_.published(token, result.error);
-    connection_.wake();
+    wake_if_needed();
     read_on_if_possible();
+}
+
+void Client::wake_if_needed() {
+    if (machine_.backlog() != 0) connection_.wake();
 }
 
 void Client::read_on_if_possible() {

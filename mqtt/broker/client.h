@@ -64,6 +64,7 @@ class Client : public Protocol, private Host {
                        std::string_view client_id);
     MessagePtr message_of(const ReceivedMessage& received);
     const std::string& client_json();
+    void wake_if_needed();
     void read_on_if_possible();
     void leave_seat();
 

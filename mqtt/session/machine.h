@@ -55,6 +55,8 @@ class Machine {
     /// The connection broke: as end(), but there is nobody to talk to, and Host::on_end is not called.
     void abandon();
 
+    /// Bytes that were written and not yet sent.
+    std::size_t backlog() const { return out_.bytes() + (&wire_ == &out_ ? 0 : wire_.bytes()); }
     bool connected() const { return state_ == State::connected; }
     bool ended() const { return state_ == State::ended; }
     Version version() const { return version_; }
@@ -98,7 +100,6 @@ class Machine {
     void start(Outbound& outbound, QueuedMessage item);
     bool write_publish(const MessagePtr& message, const Delivery& delivery);
     bool has_expired(const Message& message, std::uint32_t& remaining_s) const;
-    std::size_t backlog() const { return out_.bytes() + (&wire_ == &out_ ? 0 : wire_.bytes()); }
 
     void fail(const DecodeError& error);
     void fail(ReasonCode code, const char* why) { fail(DecodeError{code, why}); }

@@ -1,7 +1,7 @@
 // The chat example in a real browser: two members talk, a third arrives later, one leaves.
 //   node chat_pages.mjs --url http://127.0.0.1:8080/examples/chat/ --screenshot chat.png [--chromium /usr/bin/chromium]
 // stdout: one JSON line per step: {"step":"both-in","hulk":{…},"thor":{…}}, each page seen as
-// {"status","members":[text],"me":[text],"messages":[text]}. A step that does not come about within the
+// {"status","members":[socketId],"me":[socketId],"messages":[text]}. A step that does not come about within the
 // deadline prints {"failed":step,…} with what the pages showed instead, and ends the program with 1.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,12 +32,13 @@ async function open(name) {
 
 function seen(page) {
   return page.evaluate(() => {
-    const texts = (selector) => [...document.querySelectorAll(selector)].map((item) => item.textContent.trim());
+    const items = (selector) => [...document.querySelectorAll(selector)];
+    const socket_ids = (selector) => items(selector).map((item) => item.title);
     return {
       status: document.querySelector('#status')?.textContent.trim(),
-      members: texts('#members li'),
-      me: texts('#members li.me'),
-      messages: texts('#messages li'),
+      members: socket_ids('#members li'),
+      me: socket_ids('#members li.me'),
+      messages: items('#messages li').map((item) => item.textContent.trim()),
     };
   });
 }
