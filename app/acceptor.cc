@@ -1,9 +1,9 @@
 #include "app/acceptor.h"
 
+#include <unistd.h>
+
 #include "core/net/connection.h"
 #include "core/shard.h"
-
-#include <unistd.h>
 
 namespace millrace::app {
 
@@ -30,7 +30,8 @@ Shard* Placement::choose() {
     return shards_[best];
 }
 
-Acceptor::Acceptor(Shard& shard, Placement& placement, const std::string& host, std::uint16_t port, Greeter greeter)
+Acceptor::Acceptor(Shard& shard, Placement& placement, const std::string& host, std::uint16_t port,
+                   Greeter greeter)
     : placement_(placement),
       greeter_(std::move(greeter)),
       listener_(shard, host, port, [this](int descriptor) { accepted(descriptor); }) {}

@@ -1,14 +1,14 @@
 // From a listening address to a connection on the shard with the fewest.
 #pragma once
 
-#include "core/net/listener.h"
-#include "core/net/protocol.h"
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "core/net/listener.h"
+#include "core/net/protocol.h"
 
 namespace millrace {
 class Connection;
@@ -17,7 +17,8 @@ class Shard;
 
 namespace millrace::app {
 
-/// Spreads accepted sockets over the shards. Belongs to the accepting shard's thread, shared by its listeners.
+/// Spreads accepted sockets over the shards. Belongs to the accepting shard's thread, shared by its
+/// listeners.
 class Placement {
   public:
     Placement(std::vector<Shard*> shards, std::size_t connections_max);
@@ -38,7 +39,8 @@ class Acceptor {
     using Greeter = std::function<std::unique_ptr<Protocol>(Connection&)>;
 
     /// Throws std::runtime_error when the address cannot be had.
-    Acceptor(Shard& shard, Placement& placement, const std::string& host, std::uint16_t port, Greeter greeter);
+    Acceptor(Shard& shard, Placement& placement, const std::string& host, std::uint16_t port,
+             Greeter greeter);
 
     void start() { listener_.start(); }
     void stop() { listener_.stop(); }

@@ -1,5 +1,13 @@
 #include "app/application.h"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <future>
+#include <spdlog/spdlog.h>
+#include <stdexcept>
+#include <thread>
+
 #include "app/acceptor.h"
 #include "app/doors.h"
 #include "app/logging.h"
@@ -11,15 +19,6 @@
 #include "store/postgres/postgres_backend.h"
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <spdlog/spdlog.h>
-
-#include <csignal>
-#include <future>
-#include <stdexcept>
-#include <thread>
 
 namespace millrace::app {
 namespace {
@@ -90,7 +89,8 @@ Application::Impl::Impl(const config::Config& config) : config_(config), authori
     set_up_logging(config_.log);
     std::unique_ptr<store::Backend> backend = open_backend(config_.store);
     const Result<std::vector<MessagePtr>> retained = backend->open_reader()->retained();
-    if (!retained) throw std::runtime_error("cannot read the retained messages: " + retained.error().message());
+    if (!retained)
+        throw std::runtime_error("cannot read the retained messages: " + retained.error().message());
     store_ = std::make_unique<store::Store>(std::move(backend), store_limits(config_), distributor_);
     build_shards();
     for (const MessagePtr& message : *retained) {
@@ -139,7 +139,8 @@ void Application::Impl::start() {
         spdlog::info("listening on {}", bound.url());
     }
     spdlog::info("ready: {} shard(s), store {} (epoch {})", shards_.size(),
-                 config_.store.kind == config::StoreKind::postgres ? "PostgreSQL" : "SQLite", store_->epoch());
+                 config_.store.kind == config::StoreKind::postgres ? "PostgreSQL" : "SQLite",
+                 store_->epoch());
 }
 
 std::size_t Application::Impl::open_connections() const {
@@ -186,6 +187,8 @@ void Application::Impl::run() {
 
 Application::Application(const config::Config& config) : impl_(std::make_unique<Impl>(config)) {}
 Application::~Application() = default;
-void Application::run() { impl_->run(); }
+void Application::run() {
+    impl_->run();
+}
 
 }  // namespace millrace::app

@@ -1,9 +1,9 @@
 // The composition root: builds everything from a configuration, runs it, takes it down.
 #pragma once
 
-#include "config/config.h"
-
 #include <memory>
+
+#include "config/config.h"
 
 namespace millrace::app {
 

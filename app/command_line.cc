@@ -1,5 +1,6 @@
 #include "app/command_line.h"
 
+#include <array>
 #include <boost/program_options.hpp>
 #include <boost/version.hpp>
 #include <fmt/core.h>
@@ -7,8 +8,6 @@
 #include <openssl/crypto.h>
 #include <spdlog/version.h>
 #include <sqlite3.h>
-
-#include <array>
 #include <string_view>
 #include <utility>
 
@@ -25,7 +24,9 @@ constexpr std::array<std::pair<std::string_view, Command>, 5> kCommands{{
     {"help", Command::help},
 }};
 
-ParsedCommandLine wrong(std::string problem) { return {std::nullopt, std::move(problem)}; }
+ParsedCommandLine wrong(std::string problem) {
+    return {std::nullopt, std::move(problem)};
+}
 
 /// What is left when the options are taken out: a command, and for `check` a file.
 ParsedCommandLine interpret(const std::vector<std::string>& words, std::string config_path) {
@@ -52,7 +53,9 @@ ParsedCommandLine interpret(const std::vector<std::string>& words, std::string c
     return {line, {}};
 }
 
-std::string sqlite_version() { return sqlite3_libversion(); }
+std::string sqlite_version() {
+    return sqlite3_libversion();
+}
 
 std::string libpq_version() {
     const int version = PQlibVersion();
@@ -69,16 +72,18 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
     positions.add("word", -1);
     options::variables_map found;
     try {
-        const int style = options::command_line_style::unix_style & ~options::command_line_style::allow_guessing;
+        const int style =
+            options::command_line_style::unix_style & ~options::command_line_style::allow_guessing;
         options::store(
-            options::command_line_parser(arguments).options(named).positional(positions).style(style).run(), found);
+            options::command_line_parser(arguments).options(named).positional(positions).style(style).run(),
+            found);
     } catch (const options::error& error) {
         return wrong(error.what());
     }
     if (found.contains("help")) return {CommandLine{Command::help, {}}, {}};
     if (found.contains("version")) return {CommandLine{Command::version, {}}, {}};
-    const auto words = found.contains("word") ? found["word"].as<std::vector<std::string>>()
-                                              : std::vector<std::string>{};
+    const auto words =
+        found.contains("word") ? found["word"].as<std::vector<std::string>>() : std::vector<std::string>{};
     std::string config_path = found.contains("config") ? found["config"].as<std::string>() : std::string{};
     if (found.contains("config") && config_path.empty()) return wrong("--config needs a file");
     return interpret(words, std::move(config_path));
@@ -101,10 +106,10 @@ signals:     SIGTERM and SIGINT drain and stop
 
 std::string version_text() {
     return fmt::format(
-        "millrace {}\ncompiler {}\nboost {}.{}.{}\nopenssl {}\nlibpq {}\nsqlite {}\nspdlog {}.{}.{}\n", MILLRACE_VERSION,
-        __VERSION__, BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100,
-        OpenSSL_version(OPENSSL_VERSION_STRING), libpq_version(), sqlite_version(), SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR,
-        SPDLOG_VER_PATCH);
+        "millrace {}\ncompiler {}\nboost {}.{}.{}\nopenssl {}\nlibpq {}\nsqlite {}\nspdlog {}.{}.{}\n",
+        MILLRACE_VERSION, __VERSION__, BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000,
+        BOOST_VERSION % 100, OpenSSL_version(OPENSSL_VERSION_STRING), libpq_version(), sqlite_version(),
+        SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH);
 }
 
 }  // namespace millrace::app

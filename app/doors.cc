@@ -1,14 +1,14 @@
 #include "app/doors.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "bridge/bridge.h"
 #include "core/net/connection.h"
 #include "core/shard.h"
 #include "http/server.h"
 #include "http/upgrade.h"
-
-#include <algorithm>
-#include <array>
-#include <string_view>
 
 namespace millrace::app {
 namespace {
@@ -37,7 +37,9 @@ class Upgrades final : public http::UpgradeHandler {
         for (const std::string_view offered : request.subprotocols) {
             if (std::ranges::find(kMqttSubprotocols, offered) != kMqttSubprotocols.end()) {
                 answer.subprotocol = offered;
-                answer.make = [this](Connection& connection) { return make_client(sessions_, connection, true); };
+                answer.make = [this](Connection& connection) {
+                    return make_client(sessions_, connection, true);
+                };
                 return answer;
             }
         }

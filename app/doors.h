@@ -1,12 +1,12 @@
 // Which protocol speaks on which socket: where the doors are wired to each other.
 #pragma once
 
+#include <memory>
+#include <vector>
+
 #include "config/config.h"
 #include "core/net/protocol.h"
 #include "mqtt/broker/session_table.h"
-
-#include <memory>
-#include <vector>
 
 namespace millrace {
 class Connection;
@@ -14,8 +14,8 @@ class Connection;
 
 namespace millrace::app {
 
-/// What HTTP, the bridge and MQTT over WebSocket need per shard, and the way from one to the other. Made before the
-/// shards run, destroyed after; greet() belongs to the connection's shard.
+/// What HTTP, the bridge and MQTT over WebSocket need per shard, and the way from one to the other. Made
+/// before the shards run, destroyed after; greet() belongs to the connection's shard.
 class Doors {
   public:
     Doors(const std::vector<mqtt::Broker*>& brokers,

@@ -1,19 +1,23 @@
-#include "app/application.h"
-#include "app/command_line.h"
-#include "config/documents.h"
-#include "config/load.h"
-
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
 
+#include "app/application.h"
+#include "app/command_line.h"
+#include "config/documents.h"
+#include "config/load.h"
+
 namespace millrace::app {
 namespace {
 
-int status(Exit exit) { return static_cast<int>(exit); }
+int status(Exit exit) {
+    return static_cast<int>(exit);
+}
 
-void print(std::FILE* where, const std::string& text) { std::fputs(text.c_str(), where); }
+void print(std::FILE* where, const std::string& text) {
+    std::fputs(text.c_str(), where);
+}
 
 Exit report(const std::string& path, const std::vector<config::Problem>& problems) {
     for (const config::Problem& problem : problems) print(stderr, config::format(path, problem) + "\n");
@@ -45,11 +49,19 @@ Exit serve(const std::string& path) {
 
 Exit run(const CommandLine& line) {
     switch (line.command) {
-        case Command::serve: return serve(line.config_path);
-        case Command::check: return check(line.config_path);
-        case Command::defaults: print(stdout, config::defaults_yaml()); break;
-        case Command::version: print(stdout, version_text()); break;
-        case Command::help: print(stdout, usage()); break;
+        case Command::serve:
+            return serve(line.config_path);
+        case Command::check:
+            return check(line.config_path);
+        case Command::defaults:
+            print(stdout, config::defaults_yaml());
+            break;
+        case Command::version:
+            print(stdout, version_text());
+            break;
+        case Command::help:
+            print(stdout, usage());
+            break;
     }
     return Exit::fine;
 }

@@ -20,8 +20,8 @@ inline std::string_view as_text(ByteView bytes) {
 }
 
 /// A contiguous, growable byte buffer that owns no memory while it is empty and never used.
-/// Movable, not copyable. Belongs to whoever holds it; no thread safety. Holds less than 4 GiB. Integers are big-endian, as MQTT
-/// and WebSocket want them.
+/// Movable, not copyable. Belongs to whoever holds it; no thread safety. Holds less than 4 GiB. Integers are
+/// big-endian, as MQTT and WebSocket want them.
 class ByteBuffer {
   public:
     ByteBuffer() = default;

@@ -28,8 +28,8 @@ class FunctionLetter final : public Letter {
     Function function_;
 };
 
-/// Many senders, one receiver, no lock: an intrusive list that the receiver takes whole. Letters of one sender
-/// are opened in the order they were posted.
+/// Many senders, one receiver, no lock: an intrusive list that the receiver takes whole. Letters of one
+/// sender are opened in the order they were posted.
 class Mailbox {
   public:
     Mailbox() = default;

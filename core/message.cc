@@ -1,13 +1,12 @@
 #include "core/message.h"
 
-#include "core/utf8.h"
-
 #include <boost/json/basic_parser_impl.hpp>
-
 #include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <new>
+
+#include "core/utf8.h"
 
 namespace millrace {
 namespace {
@@ -78,8 +77,8 @@ Message::Message(const MessageFields& fields)
 }
 
 MessagePtr Message::create(const MessageFields& fields) {
-    const std::size_t size = sizeof(Message) + fields.channel.size() + fields.id.size() + fields.client.size() +
-                             fields.properties.size() + fields.payload.size();
+    const std::size_t size = sizeof(Message) + fields.channel.size() + fields.id.size() +
+                             fields.client.size() + fields.properties.size() + fields.payload.size();
     return MessagePtr(new (::operator new(size)) Message(fields));
 }
 

@@ -1,14 +1,13 @@
 // The message: written once, shared by every shard, never changed after the publisher let it go.
 #pragma once
 
-#include "core/bytes.h"
-
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-
 #include <atomic>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "core/bytes.h"
 
 namespace millrace {
 
@@ -28,16 +27,16 @@ struct Audience {
 
 /// What a message is made from. Views; Message::create copies them.
 struct MessageFields {
-    std::string_view channel;      ///< a valid topic name
+    std::string_view channel;  ///< a valid topic name
     ByteView payload;
     MessageKind kind = MessageKind::message;
     Encoding encoding = Encoding::unknown;
     std::uint8_t qos = 0;
     bool retain = false;
-    std::string_view id;           ///< idempotency key; empty: none
-    std::string_view client;       ///< who wrote it, as the JSON of a bridge `client`; empty for events
-    ByteView properties;           ///< MQTT 5.0 properties to forward, encoded, without their length
-    std::uint32_t expiry_s = 0;    ///< MQTT 5.0 message expiry interval; 0: never
+    std::string_view id;         ///< idempotency key; empty: none
+    std::string_view client;     ///< who wrote it, as the JSON of a bridge `client`; empty for events
+    ByteView properties;         ///< MQTT 5.0 properties to forward, encoded, without their length
+    std::uint32_t expiry_s = 0;  ///< MQTT 5.0 message expiry interval; 0: never
     Audience audience;
     const void* origin = nullptr;  ///< the session that published, for No Local; never dereferenced
 };
@@ -62,7 +61,9 @@ class Message {
     std::string_view id() const { return {bytes() + channel_size_, id_size_}; }
     std::string_view client() const { return {bytes() + channel_size_ + id_size_, client_size_}; }
     ByteView properties() const { return as_bytes({bytes() + properties_at(), properties_size_}); }
-    ByteView payload() const { return as_bytes({bytes() + properties_at() + properties_size_, payload_size_}); }
+    ByteView payload() const {
+        return as_bytes({bytes() + properties_at() + properties_size_, payload_size_});
+    }
     MessageKind kind() const { return kind_; }
     std::uint8_t qos() const { return qos_; }
     bool retain() const { return retain_; }
@@ -84,7 +85,9 @@ class Message {
     }
 
     /// Bytes of memory it takes, for queue limits.
-    std::size_t footprint() const { return sizeof(Message) + properties_at() + properties_size_ + payload_size_; }
+    std::size_t footprint() const {
+        return sizeof(Message) + properties_at() + properties_size_ + payload_size_;
+    }
 
     friend void intrusive_ptr_add_ref(const Message* message) {
         message->references_.fetch_add(1, std::memory_order_relaxed);

@@ -21,7 +21,7 @@ enum class Errc {
     overloaded,         ///< a bounded queue is full; try again
     store_unavailable,  ///< the store cannot be reached or refused the write
     not_found,
-    closed,             ///< the other side, or we, closed it
+    closed,  ///< the other side, or we, closed it
     timed_out,
 };
 

@@ -1,20 +1,18 @@
 #include "core/shard.h"
 
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <unistd.h>
+
 #include "core/message.h"
 #include "core/net/connection.h"
 #include "core/net/outbox.h"
 #include "core/net/poller.h"
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <system_error>
 
 namespace millrace {
 namespace {
@@ -29,8 +27,7 @@ constexpr Milliseconds kLongestSleep{1000};
 class Shard::Waker final : public PollHandler {
   public:
     explicit Waker(Shard& shard)
-        : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-          epoll_(*shard.context_, shard.poller_->fd()) {
+        : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), epoll_(*shard.context_, shard.poller_->fd()) {
         if (event_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
         shard.poller_->add(event_, *this, EPOLLIN);
     }

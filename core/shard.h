@@ -1,16 +1,16 @@
 // A shard: one thread, one io_context, and everything that lives on it.
 #pragma once
 
-#include "core/bytes.h"
-#include "core/counters.h"
-#include "core/mailbox.h"
-#include "core/timer_wheel.h"
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
+
+#include "core/bytes.h"
+#include "core/counters.h"
+#include "core/mailbox.h"
+#include "core/timer_wheel.h"
 
 namespace boost::asio {
 class io_context;
@@ -32,8 +32,8 @@ class TurnEnd {
 };
 
 /// One thread's world. All members but post() and stop() belong to that thread. A loop turn: what Asio has,
-/// ready sockets, the mailbox, due timers, then the turn's end (batches to other shards, outboxes to sockets).
-/// Lives from start-up until every other thread that might post has ended.
+/// ready sockets, the mailbox, due timers, then the turn's end (batches to other shards, outboxes to
+/// sockets). Lives from start-up until every other thread that might post has ended.
 class Shard {
   public:
     explicit Shard(unsigned index);

@@ -23,7 +23,9 @@ TimerWheel::~TimerWheel() {
     }
 }
 
-std::int64_t TimerWheel::tick_of(TimePoint time) { return time.time_since_epoch().count() / kTickMs; }
+std::int64_t TimerWheel::tick_of(TimePoint time) {
+    return time.time_since_epoch().count() / kTickMs;
+}
 
 void TimerWheel::arm(Timer& timer, TimePoint deadline) {
     timer.unlink();

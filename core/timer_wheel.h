@@ -1,11 +1,11 @@
 // Every thing that waits has its deadline here.
 #pragma once
 
-#include "core/clock.h"
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
+
+#include "core/clock.h"
 
 namespace millrace {
 

@@ -6,7 +6,9 @@
 namespace millrace {
 namespace {
 
-bool continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
+bool continuation(unsigned char byte) {
+    return (byte & 0xC0) == 0x80;
+}
 
 /// Bytes of the sequence that starts at `at`, or 0 where it is malformed or cut off.
 std::size_t sequence(const unsigned char* at, std::size_t left) {

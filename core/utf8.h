@@ -10,6 +10,8 @@ namespace millrace {
 /// surrogates, nothing above U+10FFFF). U+0000 counts as well formed.
 std::size_t utf8_prefix(std::string_view text);
 
-inline bool is_utf8(std::string_view text) { return utf8_prefix(text) == text.size(); }
+inline bool is_utf8(std::string_view text) {
+    return utf8_prefix(text) == text.size();
+}
 
 }  // namespace millrace

@@ -1,12 +1,12 @@
 // The one authoriser: every door asks it the same questions.
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "config/config.h"
 #include "core/access/principal.h"
 #include "core/message.h"
-
-#include <string_view>
-#include <vector>
 
 namespace millrace::access {
 
@@ -17,7 +17,7 @@ enum class Action : std::uint8_t {
     publish_private,  ///< write to one client by socketId
     read_history,
     see_presence,
-    administer,       ///< purge, disconnect, list clients; the channel is not looked at
+    administer,  ///< purge, disconnect, list clients; the channel is not looked at
 };
 
 struct Decision {
@@ -54,7 +54,8 @@ inline bool may_receive(const Principal& principal, const Audience& audience) {
     if (audience.everyone() || principal.kind == Principal::Kind::backend) return true;
     if (!principal.authenticated()) return false;
     if (audience.dbo_id == 0) return true;
-    return audience.dbo_id == principal.dbo_id && (audience.row_id == 0 || audience.row_id == principal.row_id);
+    return audience.dbo_id == principal.dbo_id &&
+           (audience.row_id == 0 || audience.row_id == principal.row_id);
 }
 
 }  // namespace millrace::access

@@ -1,16 +1,15 @@
 #include "core/net/connection.h"
 
-#include "core/shard.h"
-
 #include <arpa/inet.h>
+#include <array>
+#include <cerrno>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
+#include "core/shard.h"
 
 namespace millrace {
 namespace {
@@ -20,7 +19,9 @@ constexpr Milliseconds kLinger{5000};
 constexpr int kReadsPerTurn = 4;
 constexpr std::size_t kKeptCapacityMax = 4096;
 
-error_code last_error() { return {errno, boost::system::system_category()}; }
+error_code last_error() {
+    return {errno, boost::system::system_category()};
+}
 
 }  // namespace
 
@@ -70,7 +71,9 @@ void Connection::start(std::unique_ptr<Protocol> protocol) {
     if (!shard_.poller().add(descriptor_, *this, watched_events_)) close(last_error());
 }
 
-void Connection::upgrade(std::unique_ptr<Protocol> next) { next_protocol_ = std::move(next); }
+void Connection::upgrade(std::unique_ptr<Protocol> next) {
+    next_protocol_ = std::move(next);
+}
 
 void Connection::wake() {
     if (dirty_ || state_ == State::closed) return;
@@ -271,7 +274,8 @@ void ConnectionTable::resume_waiting() {
         connection->resuming_ = false;
         connection->paused_ = false;
         connection->watch();
-        if (!connection->kept_.empty()) connection->kept_.consume(connection->offer(connection->kept_.view()));
+        if (!connection->kept_.empty())
+            connection->kept_.consume(connection->offer(connection->kept_.view()));
     }
 }
 

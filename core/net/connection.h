@@ -1,22 +1,22 @@
 // One socket with what is spoken on it.
 #pragma once
 
-#include "core/net/outbox.h"
-#include "core/net/poller.h"
-#include "core/net/protocol.h"
-#include "core/timer_wheel.h"
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/net/outbox.h"
+#include "core/net/poller.h"
+#include "core/net/protocol.h"
+#include "core/timer_wheel.h"
+
 namespace millrace {
 
 class Shard;
 
-/// A non-blocking stream socket, its outbox and its protocol. Owned by its shard's ConnectionTable, destroyed at
-/// the end of the turn in which it closed; used by its shard only. An idle one holds no buffer.
+/// A non-blocking stream socket, its outbox and its protocol. Owned by its shard's ConnectionTable, destroyed
+/// at the end of the turn in which it closed; used by its shard only. An idle one holds no buffer.
 class Connection final : public PollHandler, private Timer {
   public:
     Connection(Shard& shard, int descriptor, ConnectionId id);

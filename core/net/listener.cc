@@ -1,20 +1,18 @@
 #include "core/net/listener.h"
 
-#include "core/shard.h"
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <spdlog/spdlog.h>
-
+#include <cerrno>
+#include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <spdlog/spdlog.h>
+#include <stdexcept>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <stdexcept>
+#include "core/shard.h"
 
 namespace millrace {
 namespace {
@@ -75,7 +73,8 @@ void Listener::on_ready(std::uint32_t) {
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             // The socket stays readable: looking away for a while beats spinning on it.
-            spdlog::warn("cannot accept on port {}: {}; raise the limit of open files", port_, std::strerror(errno));
+            spdlog::warn("cannot accept on port {}: {}; raise the limit of open files", port_,
+                         std::strerror(errno));
             shard_.poller().remove(descriptor_);
             shard_.timers().arm_in(*this, kPauseWhenExhausted);
         }
@@ -83,6 +82,8 @@ void Listener::on_ready(std::uint32_t) {
     }
 }
 
-void Listener::on_timer(TimePoint) { start(); }
+void Listener::on_timer(TimePoint) {
+    start();
+}
 
 }  // namespace millrace

@@ -1,12 +1,12 @@
 // Accepting connections.
 #pragma once
 
-#include "core/net/poller.h"
-#include "core/timer_wheel.h"
-
 #include <functional>
 #include <memory>
 #include <string>
+
+#include "core/net/poller.h"
+#include "core/timer_wheel.h"
 
 namespace millrace {
 

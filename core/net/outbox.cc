@@ -1,11 +1,10 @@
 #include "core/net/outbox.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace millrace {
 namespace {
@@ -41,7 +40,9 @@ void BufferPool::give(ByteBuffer&& buffer) {
     }
 }
 
-Outbox::~Outbox() { pool_->give(std::move(tail_)); }
+Outbox::~Outbox() {
+    pool_->give(std::move(tail_));
+}
 
 Outbox::Queue& Outbox::queue() {
     if (!queue_) queue_ = std::make_unique<Queue>();
@@ -135,7 +136,8 @@ Outbox::Flush Outbox::flush(int descriptor) {
             wanted += bytes.size();
         };
         if (queue_) {
-            for (std::size_t i = queue_->first; i < queue_->segments.size() && count < kSegmentsPerCall; ++i) {
+            for (std::size_t i = queue_->first; i < queue_->segments.size() && count < kSegmentsPerCall;
+                 ++i) {
                 add(queue_->segments[i].left().subspan(i == queue_->first ? queue_->first_sent : 0));
             }
         }
@@ -143,8 +145,9 @@ Outbox::Flush Outbox::flush(int descriptor) {
         msghdr header{};
         header.msg_iov = parts.data();
         header.msg_iovlen = count;
-        const ssize_t written = count == 1 ? ::send(descriptor, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
-                                           : ::sendmsg(descriptor, &header, MSG_NOSIGNAL);
+        const ssize_t written = count == 1
+                                    ? ::send(descriptor, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                                    : ::sendmsg(descriptor, &header, MSG_NOSIGNAL);
         if (written < 0) {
             if (errno == EINTR) continue;
             return errno == EAGAIN || errno == EWOULDBLOCK ? Flush::blocked : Flush::failed;

@@ -1,12 +1,12 @@
 // What waits to be sent to one peer.
 #pragma once
 
-#include "core/bytes.h"
-#include "core/message.h"
-
 #include <cstddef>
 #include <memory>
 #include <vector>
+
+#include "core/bytes.h"
+#include "core/message.h"
 
 namespace millrace {
 
@@ -20,8 +20,8 @@ class BufferPool {
     std::vector<ByteBuffer> spare_;
 };
 
-/// Bytes in order, small ones copied into one buffer, large payloads referenced. Belongs to a connection, on its
-/// shard. Has no limit of its own: whoever appends looks at bytes() first and applies a policy.
+/// Bytes in order, small ones copied into one buffer, large payloads referenced. Belongs to a connection, on
+/// its shard. Has no limit of its own: whoever appends looks at bytes() first and applies a policy.
 class Outbox {
   public:
     explicit Outbox(BufferPool& pool) : pool_(&pool) {}

@@ -1,11 +1,10 @@
 #include "core/net/poller.h"
 
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
+#include <sys/epoll.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace millrace {
 
@@ -13,7 +12,9 @@ Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
 }
 
-Poller::~Poller() { ::close(epoll_); }
+Poller::~Poller() {
+    ::close(epoll_);
+}
 
 bool Poller::add(int descriptor, PollHandler& handler, std::uint32_t events) {
     epoll_event event{};
@@ -29,7 +30,9 @@ void Poller::modify(int descriptor, PollHandler& handler, std::uint32_t events) 
     ::epoll_ctl(epoll_, EPOLL_CTL_MOD, descriptor, &event);
 }
 
-void Poller::remove(int descriptor) { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr); }
+void Poller::remove(int descriptor) {
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+}
 
 int Poller::poll() {
     std::array<epoll_event, 256> events;

@@ -1,12 +1,12 @@
 // What is spoken on a connection: the port between sockets and the protocol machines of the doors.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "core/bytes.h"
 #include "core/clock.h"
 #include "core/result.h"
-
-#include <cstddef>
-#include <cstdint>
 
 namespace millrace {
 
@@ -26,7 +26,8 @@ struct PublishResult {
     bool repeated = false;  ///< the idempotency key was seen before; seq and at_us are the first answer's
 };
 
-/// One protocol on one connection. Owned by the connection; every call comes on its shard, none after on_closed.
+/// One protocol on one connection. Owned by the connection; every call comes on its shard, none after
+/// on_closed.
 class Protocol {
   public:
     Protocol() = default;

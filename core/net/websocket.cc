@@ -1,18 +1,19 @@
 #include "core/net/websocket.h"
 
-#include "core/utf8.h"
-
-#include <openssl/evp.h>
-
 #include <array>
 #include <cstring>
+#include <openssl/evp.h>
+
+#include "core/utf8.h"
 
 namespace millrace::websocket {
 namespace {
 
 constexpr std::size_t kControlPayloadMax = 125;
 
-bool is_control(Opcode opcode) { return (static_cast<std::uint8_t>(opcode) & 0x8) != 0; }
+bool is_control(Opcode opcode) {
+    return (static_cast<std::uint8_t>(opcode) & 0x8) != 0;
+}
 
 std::uint64_t big_endian(const std::byte* at, std::size_t size) {
     std::uint64_t value = 0;
@@ -77,7 +78,8 @@ bool Decoder::parse_header(ByteView bytes, Frame& frame) {
     frame.header_size = 2 + length_size + (frame.masked ? 4 : 0);
     if (bytes.size() < frame.header_size) return false;
     frame.payload_size = length_size == 0 ? length : big_endian(bytes.data() + 2, length_size);
-    frame.minimal = length_size == 0 || (length_size == 2 ? frame.payload_size > 125 : frame.payload_size > 0xFFFF);
+    frame.minimal =
+        length_size == 0 || (length_size == 2 ? frame.payload_size > 125 : frame.payload_size > 0xFFFF);
     frame.mask = bytes.data() + 2 + length_size;
     frame.payload = bytes.data() + frame.header_size;
     return true;
@@ -88,14 +90,16 @@ const char* Decoder::check(const Frame& frame, CloseCode& failure) const {
     failure = CloseCode::protocol_error;
     if (frame.reserved_bits) return "a reserved bit is set (RFC 6455 5.2)";
     if (!frame.masked) return "a client frame is not masked (RFC 6455 5.1)";
-    if (!frame.minimal || frame.payload_size >> 63 != 0) return "a payload length is not minimal (RFC 6455 5.2)";
+    if (!frame.minimal || frame.payload_size >> 63 != 0)
+        return "a payload length is not minimal (RFC 6455 5.2)";
     switch (frame.opcode) {
         case Opcode::continuation:
             if (fragmented_ == Opcode::continuation) return "nothing to continue (RFC 6455 5.4)";
             break;
         case Opcode::text:
         case Opcode::binary:
-            if (fragmented_ != Opcode::continuation) return "a fragmented message is not finished (RFC 6455 5.4)";
+            if (fragmented_ != Opcode::continuation)
+                return "a fragmented message is not finished (RFC 6455 5.4)";
             break;
         case Opcode::close:
         case Opcode::ping:
@@ -103,9 +107,11 @@ const char* Decoder::check(const Frame& frame, CloseCode& failure) const {
             if (!frame.final) return "a control frame is fragmented (RFC 6455 5.5)";
             if (frame.payload_size > kControlPayloadMax) return "a control frame is too long (RFC 6455 5.5)";
             break;
-        default: return "a reserved opcode (RFC 6455 5.2)";
+        default:
+            return "a reserved opcode (RFC 6455 5.2)";
     }
-    if (frame.payload_size > message_bytes_max_ || assembled_.size() + frame.payload_size > message_bytes_max_) {
+    if (frame.payload_size > message_bytes_max_ ||
+        assembled_.size() + frame.payload_size > message_bytes_max_) {
         if (is_control(frame.opcode)) return nullptr;
         failure = CloseCode::message_too_big;
         return "the message is longer than limits.websocket_message_bytes";

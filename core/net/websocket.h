@@ -1,12 +1,12 @@
 // RFC 6455 framing, server side: bytes to messages, messages to bytes. Pure.
 #pragma once
 
-#include "core/bytes.h"
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "core/bytes.h"
 
 namespace millrace::websocket {
 
@@ -40,8 +40,8 @@ class Receiver {
     ~Receiver() = default;
 };
 
-/// Takes client frames apart: unmasks in place of a copy, joins fragments, checks every rule that binds a server.
-/// One per connection, on its shard; holds memory only while a fragmented message is under way.
+/// Takes client frames apart: unmasks in place of a copy, joins fragments, checks every rule that binds a
+/// server. One per connection, on its shard; holds memory only while a fragmented message is under way.
 class Decoder {
   public:
     /// `message_bytes_max`: longer messages fail with 1009.
@@ -50,7 +50,7 @@ class Decoder {
     struct Outcome {
         std::size_t consumed = 0;
         CloseCode failure = CloseCode::normal;  ///< anything else: fail the connection with it
-        const char* why = nullptr;  ///< set when it failed
+        const char* why = nullptr;              ///< set when it failed
     };
     /// Consumes whole frames; a partial one is left for the next call. Stops early when `receiver` asks by
     /// calling stop().
@@ -77,7 +77,8 @@ void append_frame_header(ByteBuffer& out, Opcode opcode, std::size_t payload_siz
 void append_frame(ByteBuffer& out, Opcode opcode, ByteView payload);
 void append_close(ByteBuffer& out, CloseCode code, std::string_view reason);
 
-/// Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 4.2.2); empty when the key is not 16 bytes of base64.
+/// Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 4.2.2); empty when the key is not 16 bytes of
+/// base64.
 std::string accept_key(std::string_view key);
 
 }  // namespace millrace::websocket

@@ -1,14 +1,16 @@
 #include "mqtt/broker/broker.h"
 
-#include "core/net/connection.h"
-
 #include <algorithm>
+
+#include "core/net/connection.h"
 
 namespace millrace::mqtt {
 namespace {
 
 /// Topics only the server itself writes to.
-bool is_own_topic(std::string_view channel) { return channel.starts_with("$SYS/"); }
+bool is_own_topic(std::string_view channel) {
+    return channel.starts_with("$SYS/");
+}
 
 }  // namespace
 
@@ -49,7 +51,9 @@ void Broker::route_live(const MessagePtr& message) {
     }
 }
 
-bool Broker::interested() const { return subscriptions_.load(std::memory_order_acquire) != 0; }
+bool Broker::interested() const {
+    return subscriptions_.load(std::memory_order_acquire) != 0;
+}
 
 bool Broker::subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options) {
     const bool added = index_.add(filter, subscriber, options);

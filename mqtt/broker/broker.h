@@ -1,6 +1,11 @@
 // The broker of one shard: one way in for every door, and the way out to this shard's subscribers.
 #pragma once
 
+#include <atomic>
+#include <memory>
+#include <string_view>
+#include <vector>
+
 #include "core/access/authoriser.h"
 #include "core/message.h"
 #include "core/net/protocol.h"
@@ -9,11 +14,6 @@
 #include "mqtt/broker/subscriber.h"
 #include "mqtt/broker/subscription_index.h"
 #include "store/store.h"
-
-#include <atomic>
-#include <memory>
-#include <string_view>
-#include <vector>
 
 namespace millrace::mqtt {
 
@@ -39,8 +39,8 @@ enum class PublishState : std::uint8_t {
     pending,  ///< stored channel: Protocol::on_published follows, unless the waiter is gone by then
 };
 
-/// Owns the subscriptions and retained messages of its shard. Lives as long as the shard's thread; every member
-/// belongs to that thread.
+/// Owns the subscriptions and retained messages of its shard. Lives as long as the shard's thread; every
+/// member belongs to that thread.
 class Broker final : public TurnEnd {
   public:
     Broker(Shard& shard, BrokerContext& context, const access::Authoriser& authoriser);
@@ -86,12 +86,13 @@ class Broker final : public TurnEnd {
     const access::Authoriser& authoriser_;
     SubscriptionIndex index_;
     RetainedMap retained_;
-    std::vector<std::vector<MessagePtr>> outgoing_;  ///< live messages for other shards, sent at the turn's end
-    std::atomic<std::size_t> subscriptions_{0};      ///< read by lanes and other shards
+    std::vector<std::vector<MessagePtr>>
+        outgoing_;                               ///< live messages for other shards, sent at the turn's end
+    std::atomic<std::size_t> subscriptions_{0};  ///< read by lanes and other shards
 };
 
-/// Where lanes hand their commits: acknowledges to the shards that wait, then delivers to those with subscribers.
-/// Called on lane threads; outlives the store.
+/// Where lanes hand their commits: acknowledges to the shards that wait, then delivers to those with
+/// subscribers. Called on lane threads; outlives the store.
 class Distributor final : public store::CommitSink {
   public:
     explicit Distributor(BrokerContext& context) : context_(context) {}

@@ -1,14 +1,14 @@
 #include "mqtt/broker/retained.h"
 
-#include "mqtt/codec/topic.h"
-
 #include <algorithm>
 #include <map>
 
+#include "mqtt/codec/topic.h"
+
 namespace millrace::mqtt {
 
-/// Ordered by topic, so that a filter looks only at what shares its literal beginning. The keys are views into the
-/// messages.
+/// Ordered by topic, so that a filter looks only at what shares its literal beginning. The keys are views
+/// into the messages.
 struct RetainedMap::Impl {
     std::map<std::string_view, MessagePtr> messages;
     std::size_t messages_max;
@@ -54,7 +54,11 @@ void RetainedMap::match(std::string_view filter, const std::function<void(const 
     }
 }
 
-std::size_t RetainedMap::size() const { return impl_->messages.size(); }
-std::size_t RetainedMap::bytes() const { return impl_->bytes; }
+std::size_t RetainedMap::size() const {
+    return impl_->messages.size();
+}
+std::size_t RetainedMap::bytes() const {
+    return impl_->bytes;
+}
 
 }  // namespace millrace::mqtt

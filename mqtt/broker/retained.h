@@ -1,17 +1,17 @@
 // The last retained message of each topic.
 #pragma once
 
-#include "core/message.h"
-
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string_view>
 
+#include "core/message.h"
+
 namespace millrace::mqtt {
 
-/// Retained messages, found by filter. Every shard holds a whole copy of the index (the messages are shared), so that
-/// a new subscription gets them without asking another thread and without a gap to what follows
+/// Retained messages, found by filter. Every shard holds a whole copy of the index (the messages are shared),
+/// so that a new subscription gets them without asking another thread and without a gap to what follows
 /// (docs/decisions/0004). Belongs to its shard's thread.
 class RetainedMap {
   public:
@@ -21,7 +21,8 @@ class RetainedMap {
     /// Keeps a message published with RETAIN, or, when its payload is empty, forgets the topic
     /// [MQTT-3.3.1-6]. False: a limit is reached and the message was not kept.
     bool update(const MessagePtr& message);
-    /// Calls `visit` for each retained message whose topic the filter matches. `visit` must not change the map.
+    /// Calls `visit` for each retained message whose topic the filter matches. `visit` must not change the
+    /// map.
     void match(std::string_view filter, const std::function<void(const MessagePtr&)>& visit) const;
 
     std::size_t size() const;

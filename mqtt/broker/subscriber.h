@@ -1,10 +1,10 @@
 // Who receives: the port that MQTT sessions and browser rooms implement.
 #pragma once
 
-#include "core/message.h"
-
 #include <cstdint>
 #include <span>
+
+#include "core/message.h"
 
 namespace millrace::mqtt {
 
@@ -20,7 +20,7 @@ struct SubscriptionOptions {
 struct Match {
     std::uint8_t qos = 0;  ///< the highest that any matching subscription granted [MQTT-3.3.4-2]
     bool retain_as_published = false;
-    bool retained = false;  ///< delivered because of a new subscription [MQTT-3.3.1-8]
+    bool retained = false;                       ///< delivered because of a new subscription [MQTT-3.3.1-8]
     std::span<const std::uint32_t> identifiers;  ///< valid during deliver()
 };
 
@@ -39,8 +39,8 @@ class Subscriber {
 
   private:
     friend class SubscriptionIndex;
-    std::uint64_t matched_at_ = 0;   ///< SubscriptionIndex: the walk that found it last,
-    std::uint32_t match_slot_ = 0;   ///< and where in that walk's result
+    std::uint64_t matched_at_ = 0;  ///< SubscriptionIndex: the walk that found it last,
+    std::uint32_t match_slot_ = 0;  ///< and where in that walk's result
 };
 
 }  // namespace millrace::mqtt

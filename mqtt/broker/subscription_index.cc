@@ -1,14 +1,13 @@
 #include "mqtt/broker/subscription_index.h"
 
-#include "mqtt/codec/topic.h"
-
+#include <algorithm>
 #include <boost/container_hash/hash.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
-
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
+
+#include "mqtt/codec/topic.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -53,7 +52,8 @@ struct EdgeEqual {
 constexpr std::uint32_t kNoNode = 0xFFFFFFFF;
 constexpr std::uint32_t kRoot = 0;
 
-/// A place in the trie of wildcard filters. `here` are filters that end in it, `below` those that end in `#` under it.
+/// A place in the trie of wildcard filters. `here` are filters that end in it, `below` those that end in `#`
+/// under it.
 struct Node {
     Entries here;
     Entries below;
@@ -169,7 +169,8 @@ struct SubscriptionIndex::Impl {
                 match.qos = std::max(match.qos, options.qos);
                 match.retain_as_published |= options.retain_as_published;
             }
-            if (options.identifier != 0) found_identifiers.emplace_back(subscriber.match_slot_, options.identifier);
+            if (options.identifier != 0)
+                found_identifiers.emplace_back(subscriber.match_slot_, options.identifier);
         }
     }
 
@@ -206,9 +207,11 @@ struct SubscriptionIndex::Impl {
         for (const auto& [slot, identifier] : found_identifiers) identifiers.push_back(identifier);
         for (std::size_t begin = 0; begin < found_identifiers.size();) {
             std::size_t end = begin;
-            while (end < found_identifiers.size() && found_identifiers[end].first == found_identifiers[begin].first)
+            while (end < found_identifiers.size() &&
+                   found_identifiers[end].first == found_identifiers[begin].first)
                 ++end;
-            found[found_identifiers[begin].first].match.identifiers = {identifiers.data() + begin, end - begin};
+            found[found_identifiers[begin].first].match.identifiers = {identifiers.data() + begin,
+                                                                       end - begin};
             begin = end;
         }
     }
@@ -217,7 +220,8 @@ struct SubscriptionIndex::Impl {
 SubscriptionIndex::SubscriptionIndex() : impl_(std::make_unique<Impl>()) {}
 SubscriptionIndex::~SubscriptionIndex() = default;
 
-bool SubscriptionIndex::add(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options) {
+bool SubscriptionIndex::add(std::string_view filter, Subscriber& subscriber,
+                            const SubscriptionOptions& options) {
     bool added = false;
     if (has_wildcard(filter)) {
         added = set(*impl_->place(filter, true).first, subscriber, options);
@@ -248,7 +252,8 @@ bool SubscriptionIndex::remove(std::string_view filter, Subscriber& subscriber) 
     return removed;
 }
 
-const std::vector<SubscriptionIndex::Found>& SubscriptionIndex::find(std::string_view topic, const void* origin) {
+const std::vector<SubscriptionIndex::Found>& SubscriptionIndex::find(std::string_view topic,
+                                                                     const void* origin) {
     Impl& impl = *impl_;
     ++impl.walk;
     impl.found.clear();

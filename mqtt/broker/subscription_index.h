@@ -1,17 +1,17 @@
 // Which subscribers a topic reaches.
 #pragma once
 
-#include "mqtt/broker/subscriber.h"
-
 #include <cstddef>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "mqtt/broker/subscriber.h"
+
 namespace millrace::mqtt {
 
-/// The subscriptions of one shard: exact filters in a hash map, filters with wildcards in a trie. Belongs to the
-/// shard's thread; does not own the subscribers.
+/// The subscriptions of one shard: exact filters in a hash map, filters with wildcards in a trie. Belongs to
+/// the shard's thread; does not own the subscribers.
 class SubscriptionIndex {
   public:
     struct Found {
@@ -22,7 +22,8 @@ class SubscriptionIndex {
     SubscriptionIndex();
     ~SubscriptionIndex();
 
-    /// True when the pair is new; an existing one gets the new options [MQTT-3.8.4-3]. The filter must be valid.
+    /// True when the pair is new; an existing one gets the new options [MQTT-3.8.4-3]. The filter must be
+    /// valid.
     bool add(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options);
     /// True when it was there.
     bool remove(std::string_view filter, Subscriber& subscriber);

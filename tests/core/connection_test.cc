@@ -1,9 +1,9 @@
 #include "core/net/connection.h"
 
-#include "tests/support/shard_fixture.h"
-
 #include <algorithm>
 #include <string>
+
+#include "tests/support/shard_fixture.h"
 
 namespace millrace {
 namespace {

@@ -1,7 +1,6 @@
 #include "core/message.h"
 
 #include <gtest/gtest.h>
-
 #include <thread>
 #include <vector>
 

@@ -1,12 +1,11 @@
 #include "core/net/outbox.h"
 
-#include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
+#include <gtest/gtest.h>
 #include <random>
 #include <string>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace millrace {
 namespace {

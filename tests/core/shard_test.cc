@@ -1,11 +1,10 @@
 #include "core/shard.h"
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <gtest/gtest.h>
-
-#include <atomic>
 #include <future>
+#include <gtest/gtest.h>
 #include <thread>
 
 namespace millrace {

@@ -1,8 +1,7 @@
 #include "core/timer_wheel.h"
 
-#include <gtest/gtest.h>
-
 #include <functional>
+#include <gtest/gtest.h>
 #include <memory>
 #include <random>
 #include <vector>
@@ -20,7 +19,9 @@ class Probe final : public Timer {
     void on_timer(TimePoint now) override { fired(now); }
 };
 
-TimePoint at(std::int64_t ms) { return TimePoint{Milliseconds{ms}}; }
+TimePoint at(std::int64_t ms) {
+    return TimePoint{Milliseconds{ms}};
+}
 
 TEST(TimerWheel, FiresNeverEarlyAndAtMostTwoTicksLate) {
     std::mt19937 random(7);

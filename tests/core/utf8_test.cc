@@ -1,8 +1,7 @@
 #include "core/utf8.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
+#include <gtest/gtest.h>
 #include <string>
 
 namespace millrace {

@@ -1,8 +1,7 @@
 #include "core/net/websocket.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+#include <gtest/gtest.h>
 #include <random>
 #include <string>
 #include <vector>
@@ -107,23 +106,29 @@ TEST(WebSocketDecoder, FailsWhatTheProtocolForbids) {
     EXPECT_EQ(failure_of(client_frame(0x83, "x")), CloseCode::protocol_error) << "reserved opcode";
     EXPECT_EQ(failure_of(client_frame(0x8B, "x")), CloseCode::protocol_error) << "reserved control opcode";
     EXPECT_EQ(failure_of(client_frame(0x09, "x")), CloseCode::protocol_error) << "fragmented ping";
-    EXPECT_EQ(failure_of(client_frame(0x89, std::string(126, 'x'))), CloseCode::protocol_error) << "long ping";
+    EXPECT_EQ(failure_of(client_frame(0x89, std::string(126, 'x'))), CloseCode::protocol_error)
+        << "long ping";
     EXPECT_EQ(failure_of(client_frame(0x80, "x")), CloseCode::protocol_error) << "nothing to continue";
     EXPECT_EQ(failure_of(client_frame(0x01, "x") + client_frame(0x81, "y")), CloseCode::protocol_error);
     EXPECT_EQ(failure_of(client_frame(0x88, "x")), CloseCode::protocol_error) << "half a close code";
-    EXPECT_EQ(failure_of(client_frame(0x88, std::string("\x03\xED", 2))), CloseCode::protocol_error) << "1005";
+    EXPECT_EQ(failure_of(client_frame(0x88, std::string("\x03\xED", 2))), CloseCode::protocol_error)
+        << "1005";
     EXPECT_EQ(failure_of(client_frame(0x88, std::string("\x03\xE8\xFF", 3))), CloseCode::invalid_payload);
     EXPECT_EQ(failure_of(client_frame(0x81, "\xFF")), CloseCode::invalid_payload);
-    EXPECT_EQ(failure_of(std::string("\x81\xFE\x00\x05", 4) + "mask12345"), CloseCode::protocol_error) << "not minimal";
-    EXPECT_EQ(failure_of("\x81\xFF\x80\x01\x01\x01\x01\x01\x01\x01mask"), CloseCode::protocol_error) << "2^63";
+    EXPECT_EQ(failure_of(std::string("\x81\xFE\x00\x05", 4) + "mask12345"), CloseCode::protocol_error)
+        << "not minimal";
+    EXPECT_EQ(failure_of("\x81\xFF\x80\x01\x01\x01\x01\x01\x01\x01mask"), CloseCode::protocol_error)
+        << "2^63";
 }
 
 TEST(WebSocketDecoder, TooLongIsKnownFromTheHeader) {
     EXPECT_EQ(failure_of(client_frame(0x81, std::string(1000, 'x'))), CloseCode::normal);
     EXPECT_EQ(failure_of(client_frame(0x81, std::string(1001, 'x'))), CloseCode::message_too_big);
-    EXPECT_EQ(failure_of(client_frame(0x81, std::string(1001, 'x')).substr(0, 8)), CloseCode::message_too_big);
-    EXPECT_EQ(failure_of(client_frame(0x01, std::string(600, 'x')) + client_frame(0x80, std::string(600, 'x'))),
+    EXPECT_EQ(failure_of(client_frame(0x81, std::string(1001, 'x')).substr(0, 8)),
               CloseCode::message_too_big);
+    EXPECT_EQ(
+        failure_of(client_frame(0x01, std::string(600, 'x')) + client_frame(0x80, std::string(600, 'x'))),
+        CloseCode::message_too_big);
     EXPECT_EQ(failure_of(client_frame(0x01, std::string(999, 'x')) + client_frame(0x89, "ping") +
                          client_frame(0x80, "x")),
               CloseCode::normal)

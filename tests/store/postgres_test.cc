@@ -157,7 +157,8 @@ TEST(PostgresCrash, LosesAndDoublesNothing) {
     constexpr int kProducers = 3;
     constexpr int kMessages = 6000;
     {
-        Store store(std::move(*backend), {.lanes = 2, .readers = 1}, sink);
+        // Small batches, so that every crash meets the middle of the load.
+        Store store(std::move(*backend), {.lanes = 2, .readers = 1, .lane_batch_messages = 20}, sink);
         std::vector<std::thread> producers;
         for (int p = 0; p < kProducers; ++p) {
             producers.emplace_back([&store, p] {
@@ -166,12 +167,12 @@ TEST(PostgresCrash, LosesAndDoublesNothing) {
                     const std::string payload = std::to_string(p) + "/" + std::to_string(i);
                     EXPECT_TRUE(store.append({text_message(channel, payload), {}, 0}));
                     store.flush();
-                    if (i % 20 == 0) std::this_thread::sleep_for(5ms);
                 }
             });
         }
         for (int round = 0; round < 4; ++round) {
-            std::this_thread::sleep_for(250ms);
+            ASSERT_TRUE(
+                sink.wait_for(static_cast<std::size_t>(kProducers * kMessages * (round + 1) / 6), 40s));
             server.crash();
             server.start();
         }

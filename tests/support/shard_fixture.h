@@ -1,20 +1,19 @@
 // A shard turned by hand, and sockets to its connections.
 #pragma once
 
-#include "core/net/connection.h"
-#include "core/shard.h"
-
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <functional>
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/net/connection.h"
+#include "core/shard.h"
 
 namespace millrace::testing {
 
@@ -22,7 +21,8 @@ namespace millrace::testing {
 class Peer {
   public:
     explicit Peer(int descriptor) : descriptor_(descriptor) {}
-    Peer(Peer&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), received_(other.received_) {}
+    Peer(Peer&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1)), received_(other.received_) {}
     ~Peer() { close(); }
 
     void send(std::string_view bytes) const {
