@@ -53,8 +53,8 @@ class Upgrades final : public http::UpgradeHandler {
         http::UpgradeAnswer answer;
         if (!request.subprotocols.empty()) answer.subprotocol = request.subprotocols.front();
         answer.make = [this, key = std::string(request.path.substr(kBridgePrefix.size())),
-                       token = answer.subprotocol](Connection& connection) {
-            return bridge_.accept(connection, key, token);
+                       token = answer.subprotocol, principal = request.principal](Connection& connection) {
+            return bridge_.accept(connection, key, token, principal);
         };
         return answer;
     }

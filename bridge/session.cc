@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "bridge/bridge.h"
-#include "core/access/filters.h"
+#include "core/topic_match.h"
 
 namespace millrace::bridge {
 namespace {
@@ -190,7 +190,7 @@ bool Session::gets_elsewhere(const Room& room, std::string_view channel) const {
         const Room& other = *membership.room;
         if (&other == &room) {
             earlier = false;
-        } else if (other.wildcard() ? earlier && access::filter_matches(other.name(), channel)
+        } else if (other.wildcard() ? earlier && topic_matches(other.name(), channel)
                                     : other.name() == channel) {
             return true;
         }

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/access/filters.h"
+#include "core/topic_match.h"
 
 namespace millrace::access {
 namespace {
@@ -35,7 +36,7 @@ Decision refuse(std::string_view reason) {
 
 Decision may_join(const Principal& principal, const config::ChannelRule& rule) {
     if (principal.authenticated() || rule.anonymous) return {};
-    return refuse("the channel is not open to anonymous clients");
+    return refuse("Anonymous clients cannot join this channel.");
 }
 
 Decision may_write(const Principal& principal, config::Who who) {
@@ -93,7 +94,7 @@ Authoriser::Authoriser(const config::Config& config)
 
 const config::ChannelRule& Authoriser::rule_for(std::string_view channel) const {
     for (const config::ChannelRule& rule : rules_) {
-        if (filter_matches(rule.match, channel)) return rule;
+        if (topic_matches(rule.match, channel)) return rule;
     }
     return no_rule_;
 }

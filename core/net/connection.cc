@@ -14,7 +14,9 @@
 namespace millrace {
 namespace {
 
-constexpr Milliseconds kLinger{5000};
+/// For the last word to be sent, and then for the peer to close.
+constexpr Milliseconds kDrain{5000};
+constexpr Milliseconds kLinger{1000};
 /// A connection that always has more to read must not starve the others of its shard.
 constexpr int kReadsPerTurn = 4;
 constexpr std::size_t kKeptCapacityMax = 4096;
@@ -105,7 +107,7 @@ void Connection::resume() {
 void Connection::close_after_flush() {
     if (state_ != State::open) return;
     state_ = State::draining;
-    shard_.timers().arm_in(*this, kLinger);
+    shard_.timers().arm_in(*this, kDrain);
     watch();
     wake();
 }
@@ -215,6 +217,7 @@ void Connection::flush() {
         if (state_ == State::draining) {
             ::shutdown(descriptor_, SHUT_WR);
             state_ = State::lingering;
+            shard_.timers().arm_in(*this, kLinger);
         } else if (before != 0) {
             protocol_->on_drained();
         }

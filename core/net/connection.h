@@ -46,7 +46,7 @@ class Connection final : public PollHandler, private Timer {
     void pause();
     /// Read on; what was kept is offered again at the end of this turn.
     void resume();
-    /// Closes once everything in out() is sent, or after five seconds.
+    /// Closes once everything in out() is sent and the peer has closed too, or after some seconds.
     void close_after_flush();
     /// Closes now; on_closed follows before the turn ends.
     void close(error_code reason = {});

@@ -5,6 +5,14 @@
 #include "mqtt/session/machine.h"
 
 namespace millrace::mqtt {
+namespace {
+
+/// Whether sending the message again would fail again.
+bool can_never_succeed(error_code error) {
+    return error == Errc::malformed || error == Errc::too_large || error == Errc::invalid_channel;
+}
+
+}  // namespace
 
 bool Machine::on_publish(const Frame& frame) {
     const auto publish = decode_publish(frame, version_, Sender::client);
@@ -111,7 +119,7 @@ bool Machine::take_answer(const Publish& publish, PublishAnswer answer) {
             end(ReasonCode::server_busy, "too much is waiting for the store");
             break;
         case PublishAnswer::unavailable:
-            end(ReasonCode::server_unavailable, "the store cannot be reached");
+            end(ReasonCode::server_busy, "the store cannot be reached");
             break;
     }
     return true;
@@ -154,9 +162,13 @@ void Machine::published(std::uint64_t token, error_code error) {
         settle(*ack, ReasonCode::success);
     } else if (error == Errc::not_authorised) {
         settle(*ack, ReasonCode::not_authorized);
+    } else if (version_ == Version::v5 && can_never_succeed(error)) {
+        settle(*ack, ReasonCode::implementation_specific_error);
     } else {
-        // An error PUBACK would make the client forget the message: it shall send it again, later.
-        return end(ReasonCode::server_unavailable, "the message could not be stored");
+        // An error PUBACK would make the client forget the message: it shall send it again, later. 3.1.1 has
+        // no error PUBACK, and a plain one would promise what is not so. DISCONNECT has no "server
+        // unavailable" [MQTT-3.14.2-1].
+        return end(ReasonCode::server_busy, "the message could not be stored");
     }
     while (!acks_->empty() && acks_->front().ready) {
         write_ack(acks_->front());

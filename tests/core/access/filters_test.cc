@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/topic_match.h"
+
 namespace millrace::access {
 namespace {
 
@@ -26,15 +28,15 @@ std::vector<std::string> all_paths(const std::vector<std::string>& levels, int d
 }
 
 TEST(FilterMatchesTest, FollowsTheSpecification) {
-    EXPECT_TRUE(filter_matches("sport/#", "sport"));
-    EXPECT_TRUE(filter_matches("sport/+", "sport/"));
-    EXPECT_FALSE(filter_matches("sport/+", "sport"));
-    EXPECT_TRUE(filter_matches("+/+", "/finance"));
-    EXPECT_FALSE(filter_matches("#", "$SYS/x"));
-    EXPECT_FALSE(filter_matches("+/x", "$SYS/x"));
-    EXPECT_TRUE(filter_matches("$SYS/#", "$SYS/x"));
-    EXPECT_TRUE(filter_matches("a/+", "a/$x"));
-    EXPECT_FALSE(filter_matches("a/b", "a/b/c"));
+    EXPECT_TRUE(topic_matches("sport/#", "sport"));
+    EXPECT_TRUE(topic_matches("sport/+", "sport/"));
+    EXPECT_FALSE(topic_matches("sport/+", "sport"));
+    EXPECT_TRUE(topic_matches("+/+", "/finance"));
+    EXPECT_FALSE(topic_matches("#", "$SYS/x"));
+    EXPECT_FALSE(topic_matches("+/x", "$SYS/x"));
+    EXPECT_TRUE(topic_matches("$SYS/#", "$SYS/x"));
+    EXPECT_TRUE(topic_matches("a/+", "a/$x"));
+    EXPECT_FALSE(topic_matches("a/b", "a/b/c"));
 }
 
 // The names have a letter and a depth that no filter mentions, so that they stand for all names.
@@ -47,7 +49,7 @@ TEST(FiltersTest, OverlapAndCoverAgreeWithBruteForce) {
     ASSERT_LE(names.size(), Matched().size());
     std::vector<Matched> matches(filters.size());
     for (std::size_t i = 0; i < filters.size(); ++i) {
-        for (std::size_t n = 0; n < names.size(); ++n) matches[i][n] = filter_matches(filters[i], names[n]);
+        for (std::size_t n = 0; n < names.size(); ++n) matches[i][n] = topic_matches(filters[i], names[n]);
     }
     for (std::size_t i = 0; i < filters.size(); ++i) {
         for (std::size_t j = 0; j < filters.size(); ++j) {

@@ -123,9 +123,19 @@ TEST_P(ReceiveTest, StoreFailureDisconnectsInsteadOfAnErrorPuback) {
     EXPECT_TRUE(exchange.host.ended);
     const std::string bytes = exchange.sent_bytes();
     if (exchange.v5()) {
-        EXPECT_EQ(bytes.substr(0, 1) + bytes.substr(2, 1), "\xE0\x88");
+        EXPECT_EQ(bytes.substr(0, 1) + bytes.substr(2, 1), "\xE0\x89");
     } else {
         EXPECT_EQ(bytes, "");
+    }
+}
+
+TEST_P(ReceiveTest, WhatTheStoreWillNeverTakeIsRefusedFor5AndNotAcknowledgedFor3) {
+    exchange.host.answer = PublishAnswer::pending;
+    exchange.publish("a", "x", 1, 5);
+    settle(0, Errc::too_large);
+    EXPECT_EQ(exchange.host.ended, !exchange.v5());
+    if (exchange.v5()) {
+        EXPECT_EQ(exchange.only().ack().code, ReasonCode::implementation_specific_error);
     }
 }
 
