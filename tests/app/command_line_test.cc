@@ -1,0 +1,61 @@
+#include "app/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace::app {
+namespace {
+
+using ::testing::HasSubstr;
+
+CommandLine parsed(const std::vector<std::string>& arguments) {
+    const ParsedCommandLine result = parse_command_line(arguments);
+    EXPECT_TRUE(result.command_line) << result.problem;
+    return result.command_line.value_or(CommandLine{});
+}
+
+std::string problem_of(const std::vector<std::string>& arguments) {
+    const ParsedCommandLine result = parse_command_line(arguments);
+    EXPECT_FALSE(result.command_line);
+    return result.problem;
+}
+
+TEST(CommandLine, ServesWhenNothingIsSaid) {
+    EXPECT_EQ(parsed({}).command, Command::serve);
+    EXPECT_EQ(parsed({}).config_path, "");
+    EXPECT_EQ(parsed({"--config", "a.yaml"}).command, Command::serve);
+    EXPECT_EQ(parsed({"serve", "--config", "a.yaml"}).config_path, "a.yaml");
+    EXPECT_EQ(parsed({"serve", "--config=a.yaml"}).config_path, "a.yaml");
+}
+
+TEST(CommandLine, KnowsEveryCommand) {
+    EXPECT_EQ(parsed({"check", "a.yaml"}).command, Command::check);
+    EXPECT_EQ(parsed({"check", "a.yaml"}).config_path, "a.yaml");
+    EXPECT_EQ(parsed({"defaults"}).command, Command::defaults);
+    EXPECT_EQ(parsed({"version"}).command, Command::version);
+    EXPECT_EQ(parsed({"--version"}).command, Command::version);
+    EXPECT_EQ(parsed({"help"}).command, Command::help);
+    EXPECT_EQ(parsed({"serve", "--help"}).command, Command::help);
+}
+
+TEST(CommandLine, SaysWhatIsWrong) {
+    EXPECT_THAT(problem_of({"srve"}), HasSubstr("'srve'"));
+    EXPECT_THAT(problem_of({"check"}), HasSubstr("one file"));
+    EXPECT_THAT(problem_of({"check", "a", "b"}), HasSubstr("one file"));
+    EXPECT_THAT(problem_of({"serve", "a.yaml"}), HasSubstr("'a.yaml'"));
+    EXPECT_THAT(problem_of({"--config"}), HasSubstr("config"));
+    EXPECT_THAT(problem_of({"--conf", "a"}), HasSubstr("conf"));
+    EXPECT_THAT(problem_of({"defaults", "--config", "a"}), HasSubstr("serve only"));
+}
+
+TEST(CommandLine, TheHelpNamesEveryCommandAndTheVersionEveryLibrary) {
+    for (const char* command : {"serve", "check", "defaults", "version", "exit status"}) {
+        EXPECT_THAT(usage(), HasSubstr(command));
+    }
+    for (const char* library : {"millrace ", "compiler ", "boost 1.", "openssl 3", "libpq ", "sqlite 3"}) {
+        EXPECT_THAT(version_text(), HasSubstr(library));
+    }
+}
+
+}  // namespace
+}  // namespace millrace::app
