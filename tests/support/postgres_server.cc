@@ -85,11 +85,20 @@ PostgresServer& PostgresServer::shared() {
 
 void PostgresServer::start() {
     // The machine does not lose power during a test: fsync would only cost time.
-    server_ = spawn({kPrograms + "postgres", "-D", directory_ / "data", "-c", "listen_addresses=", "-c",
-                     "unix_socket_directories=" + directory_.string(), "-c", "fsync=off"},
-                    directory_);
+    const std::vector<std::string> command = {kPrograms + "postgres",
+                                              "-D",
+                                              directory_ / "data",
+                                              "-c",
+                                              "listen_addresses=",
+                                              "-c",
+                                              "unix_socket_directories=" + directory_.string(),
+                                              "-c",
+                                              "fsync=off"};
     const std::string ready = kPrograms + "pg_isready -q -h " + directory_.string();
-    for (int attempt = 0; attempt < 300; ++attempt) {
+    for (int attempt = 0; attempt < 600; ++attempt) {
+        // It gives up at once while a process of a crashed predecessor still holds the shared memory.
+        if (server_ == -1 || waitpid(server_, nullptr, WNOHANG) == server_)
+            server_ = spawn(command, directory_);
         if (std::system(ready.c_str()) == 0) return;
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
@@ -98,9 +107,13 @@ void PostgresServer::start() {
 
 void PostgresServer::crash() {
     if (server_ == -1) return;
+    // Stopped, it forks no session that the list would miss.
+    kill(server_, SIGSTOP);
+    int status = 0;
+    waitpid(server_, &status, WUNTRACED);
     const std::vector<pid_t> sessions = children_of(server_);
     kill(server_, SIGKILL);
-    wait_for(server_);
+    if (WIFSTOPPED(status)) wait_for(server_);
     for (const pid_t session : sessions) kill(session, SIGKILL);
     server_ = -1;
 }
