@@ -48,6 +48,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
         check(!shared->group.empty() && !shared->filter.empty());
         filter = shared->filter;
     }
-    if (legal_name) check(topic_matches(filter, name) == naive_matches(filter, name));
+    if (legal_name) check(millrace::topic_matches(filter, name) == naive_matches(filter, name));
     return 0;
 }
