@@ -116,7 +116,7 @@ void Connection::close(error_code reason) {
     if (state_ == State::closed) return;
     state_ = State::closed;
     shard_.timers().cancel(*this);
-    shard_.poller().remove(descriptor_);
+    // The poller forgets the descriptor when it is closed, at the end of this turn.
     shard_.connections().closed_.push_back({id_, reason});
 }
 

@@ -4,8 +4,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <cstring>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <stdexcept>
 #include <sys/epoll.h>
@@ -34,6 +32,7 @@ Listener::Listener(Shard& shard, const std::string& host, std::uint16_t port, Ac
         const tcp::endpoint endpoint = *found.begin();
         acceptor.open(endpoint.protocol());
         acceptor.set_option(tcp::acceptor::reuse_address(true));
+        acceptor.set_option(tcp::no_delay(true));  // what it accepts inherits it
         acceptor.bind(endpoint);
         acceptor.listen(SOMAXCONN);
         acceptor.non_blocking(true);
@@ -66,8 +65,6 @@ void Listener::on_ready(std::uint32_t) {
     for (int i = 0; i < kAcceptsPerTurn && descriptor_ >= 0; ++i) {
         const int client = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client >= 0) {
-            const int on = 1;
-            ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             accepted_(client);
             continue;
         }

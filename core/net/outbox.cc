@@ -9,8 +9,9 @@
 namespace millrace {
 namespace {
 
-constexpr std::size_t kSpareBuffers = 256;
 constexpr std::size_t kSpareBytesMax = 128 * 1024;
+/// Of all spare buffers: a fan-out to some thousand connections shall find its buffers again.
+constexpr std::size_t kSpareBytesTotal = 8 * 1024 * 1024;
 constexpr std::size_t kFirstBytes = 2048;
 constexpr std::size_t kSegmentsPerCall = 64;
 /// A tail this long is queued as it is: growing it further would copy it.
@@ -27,12 +28,14 @@ ByteBuffer BufferPool::take() {
     }
     ByteBuffer buffer = std::move(spare_.back());
     spare_.pop_back();
+    spare_bytes_ -= buffer.capacity();
     return buffer;
 }
 
 void BufferPool::give(ByteBuffer&& buffer) {
     if (buffer.capacity() == 0) return;
-    if (spare_.size() < kSpareBuffers && buffer.capacity() <= kSpareBytesMax) {
+    if (buffer.capacity() <= kSpareBytesMax && spare_bytes_ + buffer.capacity() <= kSpareBytesTotal) {
+        spare_bytes_ += buffer.capacity();
         buffer.clear();
         spare_.push_back(std::move(buffer));
     } else {

@@ -18,6 +18,7 @@ class BufferPool {
 
   private:
     std::vector<ByteBuffer> spare_;
+    std::size_t spare_bytes_ = 0;  ///< their capacity
 };
 
 /// Bytes in order, small ones copied into one buffer, large payloads referenced. Belongs to a connection, on

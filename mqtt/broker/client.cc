@@ -50,6 +50,19 @@ void Client::on_end() {
     connection_.close_after_flush();
 }
 
+void Client::on_goodbye() {
+    leave_seat();
+    hang_up();
+}
+
+void Client::hang_up() {
+    if (connection_.out().empty()) {
+        connection_.close();  // 3.14.4: the server closes what the client has not
+    } else {
+        connection_.close_after_flush();
+    }
+}
+
 void Client::taken_over() {
     seat_ = nullptr;
     machine_.end(ReasonCode::session_taken_over);

@@ -46,6 +46,8 @@ class Client : public Protocol, private Host {
     std::size_t outbox_limit() const;
     /// The machine waits no longer: it is to be given what it left.
     virtual void read_on() { connection_.resume(); }
+    /// Closes the connection of a client that listens no more.
+    virtual void hang_up();
     /// The connection is lost, whatever the socket says.
     void lose();
 
@@ -57,6 +59,7 @@ class Client : public Protocol, private Host {
     void on_unsubscribe(std::string_view filter) override;
     void send_retained(const Subscription& subscription) override;
     void on_end() override;
+    void on_goodbye() override;
     std::int64_t wall_clock_us() const override;
 
     ReasonCode authenticate(const Connect& connect, access::PrincipalPtr& principal);

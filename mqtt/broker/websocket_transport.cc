@@ -53,6 +53,10 @@ void WebSocketTransport::read_on() {
     if (!machine().waiting()) connection().resume();
 }
 
+void WebSocketTransport::hang_up() {
+    connection().close_after_flush();  // RFC 6455 7.1.2: with a Close frame
+}
+
 void WebSocketTransport::on_ping(ByteView payload) {
     // RFC 6455 5.5.3: of many pings only the latest needs an answer.
     if (connection().out().bytes() > outbox_limit()) return;

@@ -22,6 +22,7 @@ class WebSocketTransport final : public Client, private websocket::Receiver {
     void on_pong(ByteView) override {}
     void on_close(std::uint16_t code, std::string_view reason) override;
     void read_on() override;
+    void hang_up() override;
 
     void digest();
     void close(websocket::CloseCode code, const char* why);

@@ -40,6 +40,8 @@ class Host {
     /// The conversation is over; what was written is still to be sent. The session is no longer the
     /// machine's.
     virtual void on_end() = 0;
+    /// As on_end(), because the client took its leave: it listens no more.
+    virtual void on_goodbye() { on_end(); }
     /// Microseconds since 1970.
     virtual std::int64_t wall_clock_us() const = 0;
 

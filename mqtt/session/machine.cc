@@ -93,7 +93,7 @@ void Machine::on_disconnect(const Frame& frame) {
     }
     if (disconnect->code != ReasonCode::disconnect_with_will) session_->will.reset();  // [MQTT-3.1.2-10]
     leave_session();
-    host_.on_end();
+    host_.on_goodbye();
 }
 
 void Machine::end(ReasonCode code, const char* why) {
