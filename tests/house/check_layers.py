@@ -21,7 +21,7 @@ def read_layers(root):
             arrows[unit.strip()] = set(targets.split())
     for unit, targets in arrows.items():
         if "*" in targets:
-            arrows[unit] = set(arrows)
+            arrows[unit] = set(arrows) - {"bench"}
     return arrows
 
 

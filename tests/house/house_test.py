@@ -150,6 +150,18 @@ class LayersTest(unittest.TestCase):
             Path(root, "cmake/layers.txt").write_text("a: b\nb: c\nc: a\ntests: *\n")
             self.assertEqual([f.rule for f in check_layers.check(root)], ["layer-circle"])
 
+    def test_bench_includes_everything_and_nobody_includes_bench(self):
+        with tempfile.TemporaryDirectory() as root:
+            for path, text in {
+                "cmake/layers.txt": "core:\ntests: *\nbench: *\n",
+                "core/a.h": "",
+                "tests/b.cc": '#include "bench/micro/c.h"\n',
+                "bench/micro/c.h": '#include "core/a.h"\n',
+            }.items():
+                Path(root, path).parent.mkdir(parents=True, exist_ok=True)
+                Path(root, path).write_text(text)
+            self.assertEqual([(f.path, f.rule) for f in check_layers.check(root)], [("tests/b.cc", "layer")])
+
 
 class HeadersTest(unittest.TestCase):
     def check(self, tree):
