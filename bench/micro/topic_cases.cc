@@ -93,8 +93,12 @@ void add_index_cases(Cases& cases) {
     add_change(cases, "index/add_remove_wildcard", wildcard_filter);
 }
 
-void add_match(Cases& cases, const char* name, std::string filter) {
-    cases.push_back({name, kTimes, [filter = std::move(filter)] {
+alignas(64) constexpr char kExact[] = "site/4711/room/12/temperature";
+alignas(64) constexpr char kPlus[] = "site/+/room/+/temperature";
+alignas(64) constexpr char kHash[] = "site/4711/#";
+
+void add_match(Cases& cases, const char* name, std::string_view filter) {
+    cases.push_back({name, kTimes, [filter] {
                          return repeat([filter] { benchmark::DoNotOptimize(topic_matches(filter, kTopic)); });
                      }});
 }
@@ -162,9 +166,9 @@ void add_topic_cases(Cases& cases) {
                          return repeat(
                              [] { benchmark::DoNotOptimize(mqtt::check_topic_filter("site/+/room/12/#")); });
                      }});
-    add_match(cases, "topic/match_exact", std::string(kTopic));
-    add_match(cases, "topic/match_plus", "site/+/room/+/temperature");
-    add_match(cases, "topic/match_hash", "site/4711/#");
+    add_match(cases, "topic/match_exact", kExact);
+    add_match(cases, "topic/match_plus", kPlus);
+    add_match(cases, "topic/match_hash", kHash);
     add_index_cases(cases);
     add_retained_cases(cases);
     add_access_case(cases, "access/may_publish_1_rule", 1);
