@@ -38,6 +38,7 @@ struct Counters {
     Counter dropped_too_large;      ///< over the packet size that the receiver accepts
     Counter dropped_overloaded;     ///< QoS 0 that a full lane would not take
     Counter dropped_offline;        ///< QoS 0 for a client that was not connected
+    Counter dropped_no_member;      ///< of a shared subscription that nobody was left to have
     Counter dropped_retained_full;  ///< could not be kept as retained; was delivered all the same
     Counter closed_protocol_error;
     Counter closed_slow_reader;

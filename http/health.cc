@@ -37,6 +37,7 @@ constexpr std::array kMetrics{
     Metric{"millrace_messages_dropped_total", "{reason=\"overloaded\"}", "", "",
            &Counters::dropped_overloaded},
     Metric{"millrace_messages_dropped_total", "{reason=\"offline\"}", "", "", &Counters::dropped_offline},
+    Metric{"millrace_messages_dropped_total", "{reason=\"no_member\"}", "", "", &Counters::dropped_no_member},
     Metric{"millrace_messages_dropped_total", "{reason=\"retained_full\"}", "", "",
            &Counters::dropped_retained_full},
     Metric{"millrace_connections_closed_total", "{reason=\"protocol_error\"}", "counter",

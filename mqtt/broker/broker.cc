@@ -19,7 +19,9 @@ Broker::Broker(Shard& shard, BrokerContext& context, const access::Authoriser& a
       context_(context),
       authoriser_(authoriser),
       retained_(context.config->limits.retained_messages, context.config->limits.retained_bytes),
-      outgoing_(context.brokers.size()) {
+      outgoing_(context.brokers.size()),
+      home_(*this),
+      members_(*this) {
     shard_.at_turn_end(*this);
 }
 
@@ -52,7 +54,7 @@ void Broker::route_live(const MessagePtr& message) {
 }
 
 bool Broker::interested() const {
-    return subscriptions_.load(std::memory_order_acquire) != 0;
+    return subscriptions_.load(std::memory_order_acquire) != 0 || home_.expects();
 }
 
 bool Broker::subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options) {
@@ -95,6 +97,7 @@ void Broker::on_turn_end() {
             for (const MessagePtr& message : batch) broker.route(message);
         });
     }
+    home_.send();
 }
 
 void Distributor::committed(std::vector<store::Committed> committed) {

@@ -10,6 +10,8 @@
 #include "core/message.h"
 #include "core/net/protocol.h"
 #include "core/shard.h"
+#include "mqtt/broker/group_home.h"
+#include "mqtt/broker/group_members.h"
 #include "mqtt/broker/retained.h"
 #include "mqtt/broker/subscriber.h"
 #include "mqtt/broker/subscription_index.h"
@@ -62,6 +64,9 @@ class Broker final : public TurnEnd {
     /// True: `subscriber` did not have this filter before. The filter must be valid.
     bool subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options);
     bool unsubscribe(std::string_view filter, Subscriber& subscriber);
+    /// Shared subscriptions: the groups that belong to this shard, and this shard's members of any group.
+    GroupHome& home() { return home_; }
+    GroupMembers& members() { return members_; }
     const RetainedMap& retained() const { return retained_; }
     /// What the store still knows as retained; before the shard runs.
     void restore_retained(const MessagePtr& message) { retained_.update(message); }
@@ -89,6 +94,8 @@ class Broker final : public TurnEnd {
     std::vector<std::vector<MessagePtr>>
         outgoing_;                               ///< live messages for other shards, sent at the turn's end
     std::atomic<std::size_t> subscriptions_{0};  ///< read by lanes and other shards
+    GroupHome home_;
+    GroupMembers members_;
 };
 
 /// Where lanes hand their commits: acknowledges to the shards that wait, then delivers to those with

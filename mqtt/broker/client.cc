@@ -128,7 +128,10 @@ void Client::on_connect(const Connect& connect) {
     request.assigned = connect.client_id.empty();
     request.client_id = request.assigned ? sessions_.new_client_id() : std::string(connect.client_id);
     request.clean_start = connect.clean_start;
-    if (connect.will) request.will = will_of(connect, *principal, request.client_id);
+    if (connect.will) {
+        request.will = will_of(connect, *principal, request.client_id);
+        request.will_delay_s = connect.will->properties.integer(PropertyId::will_delay_interval).value_or(0);
+    }
     request.principal = std::move(principal);
     sessions_.connect(*this, std::move(request));
 }
@@ -209,7 +212,7 @@ void Client::on_subscribe(const Subscription& subscription) {
 }
 
 void Client::on_unsubscribe(std::string_view filter) {
-    sessions_.broker().unsubscribe(filter, *seat_);
+    seat_->withdraw(filter);
 }
 
 void Client::send_retained(const Subscription& subscription) {

@@ -32,8 +32,8 @@ class Client : public Protocol, private Host {
     /// Somebody else connected with the client id; the session is theirs.
     void taken_over();
     void send(const MessagePtr& message, std::uint8_t qos, bool retain,
-              std::span<const std::uint32_t> identifiers) {
-        machine_.deliver(message, qos, retain, identifiers);
+              std::span<const std::uint32_t> identifiers, const Share* share = nullptr) {
+        machine_.deliver(message, qos, retain, identifiers, share);
         connection_.wake();
     }
 

@@ -6,6 +6,7 @@
 #include "core/access/authoriser.h"
 #include "mqtt/broker/client.h"
 #include "mqtt/broker/session_table.h"
+#include "mqtt/codec/topic.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -23,6 +24,31 @@ ClientSession::ClientSession(SessionTable& table, std::size_t index)
 ClientSession::~ClientSession() {
     if (session_) discard_session();
     if (hand_over_) stop_forwarding();
+}
+
+void ClientSession::unsubscribe(std::string_view filter) {
+    if (parse_shared(filter)) return table_.broker().members().leave(*this, filter);
+    table_.broker().unsubscribe(filter, *this);
+}
+
+void ClientSession::withdraw(std::string_view filter) {
+    unsubscribe(filter);
+    if (!parse_shared(filter)) return;
+    // [MQTT-3.10.4-2]; what was sent before stays the client's [MQTT-3.10.4-3].
+    table_.broker().members().give_back(session_->take_queued_for_groups(filter, table_.shard().counters()));
+}
+
+void ClientSession::tell_groups(bool connected) {
+    for (const auto& subscription : session_->shared_subscriptions()) {
+        table_.broker().members().set_connected(*this, subscription->filter, connected);
+    }
+}
+
+/// The session is over: what it had of its groups is for other members (4.8.2).
+void ClientSession::leave_to_groups() {
+    GroupMembers& members = table_.broker().members();
+    members.give_back(session_->in_flight_for_groups());
+    members.give_back(session_->take_queued_for_groups({}, table_.shard().counters()));
 }
 
 void ClientSession::start(Client& client, ConnectRequest request, ClientSession* predecessor) {
@@ -50,8 +76,8 @@ void ClientSession::attach(Client& client, ConnectRequest request) {
         hand_over_->request = std::move(request);
         return;
     }
-    publish_will();
     const bool over = request.clean_start || (was_connected && session_->expiry_s == 0);  // [MQTT-3.1.2-4]
+    replace_connection(!over);
     if (over) replace_session(request.client_id);
     begin(client, std::move(request), !over);
 }
@@ -59,19 +85,27 @@ void ClientSession::attach(Client& client, ConnectRequest request) {
 void ClientSession::begin(Client& client, ConnectRequest request, bool present) {
     table_.shard().timers().cancel(*this);
     session_->will = std::move(request.will);
+    session_->will_delay_s = request.will_delay_s;
     principal_ = std::move(request.principal);
     client_ = &client;
     client.begin(*this, *session_, present, request.assigned);
+    tell_groups(true);
 }
 
 void ClientSession::detach() {
     client_ = nullptr;
     if (state_ == State::awaiting) return;
-    publish_will();
-    if (session_->expiry_s == 0) return end();
-    if (session_->expiry_s != Session::kNeverExpires) {
-        table_.shard().timers().arm_in(*this, Milliseconds{std::int64_t{session_->expiry_s} * 1000});
-    }
+    const Session& session = *session_;
+    if (session.will_delay_s == 0) publish_will();
+    if (session.expiry_s == 0) return end();
+    tell_groups(false);
+    table_.broker().members().give_back(session_->take_queued_for_groups({}, table_.shard().counters()));
+    if (session.will) return arm(std::min(session.will_delay_s, session.expiry_s));
+    if (session.expiry_s != Session::kNeverExpires) arm(session.expiry_s);
+}
+
+void ClientSession::arm(std::uint32_t seconds) {
+    table_.shard().timers().arm_in(*this, Milliseconds{std::int64_t{seconds} * 1000});
 }
 
 /// [MQTT-3.1.4-3]
@@ -86,6 +120,13 @@ void ClientSession::publish_will() {
     static_cast<void>(table_.broker().publish({principal_.get(), will, {}, 0}));
 }
 
+/// Another connection of this client id: it cancels a will that is still delayed [MQTT-3.1.3-9], unless the
+/// session ends with the old one (3.1.4).
+void ClientSession::replace_connection(bool session_goes_on) {
+    if (session_ && session_goes_on && session_->will_delay_s != 0) session_->will.reset();
+    publish_will();
+}
+
 void ClientSession::replace_session(std::string client_id) {
     if (session_) discard_session();
     session_ = std::make_unique<Session>(std::move(client_id), table_.shard().wall_clock_us());
@@ -93,9 +134,8 @@ void ClientSession::replace_session(std::string client_id) {
 }
 
 void ClientSession::discard_session() {
-    for (const auto& subscription : session_->subscriptions()) {
-        table_.broker().unsubscribe(subscription->filter, *this);
-    }
+    for (const auto& subscription : session_->subscriptions()) unsubscribe(subscription->filter);
+    leave_to_groups();
     session_->forget_queue(table_.shard().counters());
     table_.shard().counters().sessions.subtract();
     session_.reset();
@@ -108,6 +148,7 @@ void ClientSession::discard_session() {
 void ClientSession::end() {
     if (table_.directory().remove(session_->client_id(), *this)) owner_ = false;
     table_.shard().timers().cancel(*this);
+    publish_will();
     discard_session();
     state_ = State::gone;
     destroy_if_done();
@@ -125,8 +166,17 @@ void ClientSession::on_timer(TimePoint) {
         state_ = State::gone;
         destroy_if_done();
     } else {
-        end();
+        on_time_passed();
     }
+}
+
+/// The will's delay has passed, or the session's expiry interval has, which is never later than the will.
+void ClientSession::on_time_passed() {
+    const bool delayed = session_->will != nullptr;
+    publish_will();
+    const Session& session = *session_;
+    if (!delayed || session.will_delay_s >= session.expiry_s) return end();
+    if (session.expiry_s != Session::kNeverExpires) arm(session.expiry_s - session.will_delay_s);
 }
 
 const void* ClientSession::origin() const {
@@ -140,22 +190,30 @@ void ClientSession::deliver(const MessagePtr& message, const Match& match) {
     hand_over_->held.emplace_back(message, match);
 }
 
+/// Comes one way only, and to nobody else: so it is neither held nor compared.
+void ClientSession::deliver_shared(const MessagePtr& message, const Match& match, const Share& share) {
+    emit(message, match, &share);
+}
+
 /// To the connection or, without one, into the session.
-void ClientSession::emit(const MessagePtr& message, const Match& match) {
+void ClientSession::emit(const MessagePtr& message, const Match& match, const Share* share) {
     if (!access::may_receive(*principal_, message->audience())) return;
     const std::uint8_t qos = std::min(match.qos, message->qos());  // [MQTT-3.8.4-8]
     // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
     const bool retain = match.retained || (match.retain_as_published && message->retain());
     if (client_ != nullptr) {
-        client_->send(message, qos, retain, match.identifiers);
+        client_->send(message, qos, retain, match.identifiers, share);
     } else if (qos != 0) {
-        session_->queue({message, keep_identifiers(match.identifiers), qos, retain}, table_.context());
+        session_->queue({message, keep_extras(match.identifiers, share), qos, retain}, table_.context());
     } else {
         table_.shard().counters().dropped_offline.add();
     }
 }
 
-void ClientSession::announce(const Subscription& subscription) {
+void ClientSession::announce(const Subscription& subscription, bool connected) {
+    if (parse_shared(subscription.filter)) {
+        return table_.broker().members().join(*this, subscription, connected);
+    }
     table_.broker().subscribe(subscription.filter, *this, options_of(subscription));
 }
 

@@ -24,6 +24,7 @@ struct ConnectRequest {
     std::string client_id;
     bool assigned = false;  ///< the server chose the client id
     bool clean_start = false;
+    std::uint32_t will_delay_s = 0;
     access::PrincipalPtr principal;
     MessagePtr will;
 };
@@ -50,16 +51,22 @@ class ClientSession final : public Subscriber, private Timer {
     void start(Client& client, ConnectRequest request, ClientSession* predecessor);
     /// A later connection on this shard.
     void attach(Client& client, ConnectRequest request);
-    /// The connection is over; a will that is still there is published [MQTT-3.1.2-8].
+    /// The connection is over; a will that is still there is published, at once or after its delay
+    /// [MQTT-3.1.2-8].
     void detach();
 
-    /// Puts a subscription of the session into the shard's index.
-    void announce(const Subscription& subscription);
+    /// Puts a subscription of the session into the shard's index, or joins its group.
+    void announce(const Subscription& subscription, bool connected = true);
+    /// The client has unsubscribed.
+    void withdraw(std::string_view filter);
 
     void deliver(const MessagePtr& message, const Match& match) override;
+    /// This session was chosen among those that share a subscription.
+    void deliver_shared(const MessagePtr& message, const Match& match, const Share& share);
     const void* origin() const override;
 
     const access::Principal& principal() const { return *principal_; }
+    const access::PrincipalPtr& principal_pointer() const { return principal_; }
     SessionTable& table() { return table_; }
     std::size_t index() const { return index_; }
     void set_index(std::size_t index) { index_ = static_cast<std::uint32_t>(index); }
@@ -95,15 +102,21 @@ class ClientSession final : public Subscriber, private Timer {
     };
 
     void on_timer(TimePoint now) override;
+    void on_time_passed();
+    void arm(std::uint32_t seconds);
     HandOver& hand_over();
-    void emit(const MessagePtr& message, const Match& match);
+    void emit(const MessagePtr& message, const Match& match, const Share* share = nullptr);
     void take(const MessagePtr& message, const Match& match);
 
     void begin(Client& client, ConnectRequest request, bool present);
     void replace_session(std::string client_id);
     void discard_session();
+    void unsubscribe(std::string_view filter);
+    void tell_groups(bool connected);
+    void leave_to_groups();
     void send_client_away();
     void publish_will();
+    void replace_connection(bool session_goes_on);
     void end();
     void destroy_if_done();
 
@@ -121,6 +134,7 @@ class ClientSession final : public Subscriber, private Timer {
     void let_go();
     void send_session();
     void stop_forwarding();
+    void leave_groups();
 
     SessionTable& table_;
     std::unique_ptr<Session> session_;

@@ -4,6 +4,7 @@
 #include "mqtt/broker/client.h"
 #include "mqtt/broker/client_session.h"
 #include "mqtt/broker/session_table.h"
+#include "mqtt/codec/topic.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -31,7 +32,7 @@ void ClientSession::post(ClientSession& to, void (ClientSession::*letter)()) {
 void ClientSession::take_over(ClientSession& successor, bool wants_session) {
     owner_ = false;
     send_client_away();
-    publish_will();
+    replace_connection(session_ && session_->expiry_s != 0 && wants_session);
     if (!hand_over_) hand_over_ = std::make_unique<HandOver>();
     hand_over_->successor = &successor;
     hand_over_->successor_wants_session = wants_session;
@@ -55,6 +56,8 @@ void ClientSession::let_go() {
 void ClientSession::send_session() {
     for (const auto& subscription : session_->subscriptions())
         hand_over_->filters.push_back(subscription->filter);
+    for (const auto& subscription : session_->shared_subscriptions())
+        table_.broker().members().hold(*this, subscription->filter);
     hand_over_->origin = session_.get();
     state_ = State::stub;
     ClientSession* successor = hand_over_->successor;
@@ -76,14 +79,15 @@ void ClientSession::arrived_without_session() {
 void ClientSession::arrived(std::unique_ptr<Session> session) {
     session_ = std::move(session);
     state_ = State::catching_up;
-    for (const auto& subscription : session_->subscriptions()) announce(*subscription);
+    for (const auto& subscription : session_->subscriptions()) announce(*subscription, false);
     if (const Outbound* outbound = session_->find_outbound()) {
         auto& seen = hand_over_->seen;
         outbound->window.for_each([&](const Window::Slot& slot) {
-            if (slot.message) seen.insert(slot.message);
+            if (slot.message && !share_of(slot.extras)) seen.insert(slot.message);
         });
-        outbound->queue.for_each_newest(kRecent,
-                                        [&](const QueuedMessage& item) { seen.insert(item.message); });
+        outbound->queue.for_each_newest(kRecent, [&](const QueuedMessage& item) {
+            if (!share_of(item.extras)) seen.insert(item.message);
+        });
     }
     post(*hand_over_->predecessor, &ClientSession::subscribed);
     ConnectRequest request = std::move(hand_over_->request);
@@ -98,6 +102,7 @@ void ClientSession::arrived(std::unique_ptr<Session> session) {
 }
 
 void ClientSession::subscribed() {
+    leave_groups();  // the successor has joined them before it wrote
     post(*hand_over_->successor, &ClientSession::caught_up);
     table_.shard().timers().arm_in(*this, kStubLingers);
 }
@@ -130,8 +135,15 @@ void ClientSession::finished() {
 }
 
 void ClientSession::stop_forwarding() {
-    for (const std::string& filter : hand_over_->filters) table_.broker().unsubscribe(filter, *this);
-    hand_over_->filters.clear();
+    for (const std::string& filter : std::exchange(hand_over_->filters, {})) unsubscribe(filter);
+}
+
+void ClientSession::leave_groups() {
+    std::erase_if(hand_over_->filters, [this](const std::string& filter) {
+        if (!parse_shared(filter)) return false;
+        unsubscribe(filter);
+        return true;
+    });
 }
 
 }  // namespace millrace::mqtt

@@ -45,8 +45,9 @@ class Machine {
     void published(std::uint64_t token, error_code error);
 
     /// Sends a message, keeps it for later or drops it. Only after accept(). `retain` is the flag to send.
+    /// `share` is the shared subscription that chose this client, if one did.
     void deliver(const MessagePtr& message, std::uint8_t qos, bool retain,
-                 std::span<const std::uint32_t> identifiers);
+                 std::span<const std::uint32_t> identifiers, const Share* share = nullptr);
     /// What was in `out` is sent: there is room for what had to wait.
     void drained();
 

@@ -68,7 +68,6 @@ void Machine::accept(Session& session, bool session_present, std::string_view as
     if (limits.topic_alias_maximum != 0) {
         writer.integer(PropertyId::topic_alias_maximum, limits.topic_alias_maximum);
     }
-    writer.integer(PropertyId::shared_subscription_available, 0);
     if (keep_alive_changed_) writer.integer(PropertyId::server_keep_alive, keep_alive_s_);
     encode_connack(out_.tail(), {session_present, ReasonCode::success, writer.properties()}, version_);
     Outbound* outbound = session.find_outbound();

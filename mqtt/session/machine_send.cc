@@ -8,7 +8,7 @@
 namespace millrace::mqtt {
 
 void Machine::deliver(const MessagePtr& message, std::uint8_t qos, bool retain,
-                      std::span<const std::uint32_t> identifiers) {
+                      std::span<const std::uint32_t> identifiers, const Share* share) {
     if (qos == 0) {
         // A stored channel keeps its order across all of QoS.
         const Outbound* outbound = message->seq() == 0 ? nullptr : session_->find_outbound();
@@ -22,7 +22,7 @@ void Machine::deliver(const MessagePtr& message, std::uint8_t qos, bool retain,
         }
     }
     Outbound& outbound = session_->outbound();
-    QueuedMessage item{message, keep_identifiers(identifiers), qos, retain};
+    QueuedMessage item{message, keep_extras(identifiers, share), qos, retain};
     if (outbound.nothing_waits() && outbound.unacknowledged < window_ &&
         backlog() <= context_.limits.outbox_bytes) {
         start(outbound, std::move(item));
@@ -58,12 +58,12 @@ bool Machine::write_publish(const MessagePtr& message, const Delivery& delivery)
 /// Sends a message that is not in the window yet; its turn has come and there is room.
 void Machine::start(Outbound& outbound, QueuedMessage item) {
     if (item.qos == 0) {
-        write_publish(item.message, {0, item.retain, false, 0, view_of(item.identifiers)});
+        write_publish(item.message, {0, item.retain, false, 0, identifiers_of(item.extras)});
         return;
     }
     Window::Slot& slot = outbound.window.add(std::move(item));
     if (write_publish(slot.message,
-                      {slot.qos, slot.retain != 0, false, slot.packet_id, view_of(slot.identifiers)})) {
+                      {slot.qos, slot.retain != 0, false, slot.packet_id, identifiers_of(slot.extras)})) {
         slot.sent = 1;
         ++outbound.unacknowledged;
     } else {
@@ -93,7 +93,8 @@ bool Machine::resend_next(Outbound& outbound) {
     } else if (slot != nullptr) {
         if (outbound.unacknowledged >= window_) return false;
         // [MQTT-3.3.1-1]
-        const Delivery again{slot->qos, slot->retain != 0, true, slot->packet_id, view_of(slot->identifiers)};
+        const Delivery again{slot->qos, slot->retain != 0, true, slot->packet_id,
+                             identifiers_of(slot->extras)};
         if (write_publish(slot->message, again)) {
             slot->sent = 1;
             ++outbound.unacknowledged;
@@ -140,7 +141,7 @@ void Machine::on_pubrec(const Frame& frame) {
     if (slot != nullptr && slot->state == Window::State::published) {
         slot->state = Window::State::released;
         slot->message.reset();
-        slot->identifiers.reset();
+        slot->extras.reset();
     }
     // [MQTT-4.3.3-4]; an unknown identifier is answered too, so that the client can let go of it.
     const ReasonCode code = slot != nullptr ? ReasonCode::success : ReasonCode::packet_identifier_not_found;

@@ -26,7 +26,6 @@ void Machine::on_subscribe(const Frame& frame) {
 ReasonCode Machine::subscribe(const SubscriptionRequest& request, std::uint32_t identifier,
                               bool& wants_retained) {
     const SessionLimits& limits = context_.limits;
-    if (parse_shared(request.filter)) return ReasonCode::shared_subscriptions_not_supported;
     if (check_topic_filter(request.filter, {limits.topic_bytes, limits.topic_levels}) != TopicFault::none) {
         return ReasonCode::topic_filter_invalid;
     }
@@ -37,6 +36,7 @@ ReasonCode Machine::subscribe(const SubscriptionRequest& request, std::uint32_t 
                               request.no_local, request.retain_as_published};
     session_->subscribe(std::move(subscription));
     host_.on_subscribe(*session_->find_subscription(request.filter));
+    if (parse_shared(request.filter)) return static_cast<ReasonCode>(request.qos);  // 4.8.2: none retained
     // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; 3.x sends them always [MQTT-3.8.4-3].
     wants_retained = request.retain_handling == RetainHandling::send ||
                      (request.retain_handling == RetainHandling::send_if_new && !known);

@@ -11,9 +11,10 @@ constexpr std::size_t kKeptCapacity = 64;
 
 }  // namespace
 
-Identifiers keep_identifiers(std::span<const std::uint32_t> identifiers) {
-    if (identifiers.empty()) return nullptr;
-    return std::make_unique<const std::vector<std::uint32_t>>(identifiers.begin(), identifiers.end());
+ExtrasPtr keep_extras(std::span<const std::uint32_t> identifiers, const Share* share) {
+    if (identifiers.empty() && share == nullptr) return nullptr;
+    return std::make_unique<const Extras>(
+        Extras{std::vector<std::uint32_t>(identifiers.begin(), identifiers.end()), share});
 }
 
 void MessageQueue::push(QueuedMessage item) {
@@ -50,7 +51,7 @@ Window::Slot& Window::add(QueuedMessage item) {
     } while (last_id_ == 0 || at(last_id_).state != State::free);  // [MQTT-2.2.1-3]
     Slot& slot = at(last_id_);
     slot.message = std::move(item.message);
-    slot.identifiers = std::move(item.identifiers);
+    slot.extras = std::move(item.extras);
     slot.order = next_order_++;
     slot.packet_id = last_id_;
     slot.state = State::published;
@@ -69,7 +70,7 @@ Window::Slot* Window::find(std::uint16_t packet_id) {
 
 void Window::remove(Slot& slot) {
     slot.message.reset();
-    slot.identifiers.reset();
+    slot.extras.reset();
     slot.state = State::free;
     --size_;
 }

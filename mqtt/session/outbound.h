@@ -2,27 +2,45 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/message.h"
 
 namespace millrace::mqtt {
 
-/// Subscription identifiers that travel with a queued message; nullptr: none.
-using Identifiers = std::unique_ptr<const std::vector<std::uint32_t>>;
-Identifiers keep_identifiers(std::span<const std::uint32_t> identifiers);
-inline std::span<const std::uint32_t> view_of(const Identifiers& identifiers) {
-    return identifiers ? std::span<const std::uint32_t>(*identifiers) : std::span<const std::uint32_t>{};
+/// Names a shared subscription, for the messages that a member has been given of it. Any thread.
+struct Share : boost::intrusive_ref_counter<Share, boost::thread_safe_counter> {
+    explicit Share(std::string_view name) : filter(name) {}
+    const std::string filter;  ///< `$share/<group>/<filter>`
+};
+using SharePtr = boost::intrusive_ptr<const Share>;
+
+/// What only few queued messages have; nullptr: none of it.
+struct Extras {
+    std::vector<std::uint32_t> identifiers;  ///< of subscriptions
+    SharePtr share;                          ///< nullptr: not from a shared subscription
+};
+using ExtrasPtr = std::unique_ptr<const Extras>;
+ExtrasPtr keep_extras(std::span<const std::uint32_t> identifiers, const Share* share);
+inline std::span<const std::uint32_t> identifiers_of(const ExtrasPtr& extras) {
+    return extras ? std::span<const std::uint32_t>(extras->identifiers) : std::span<const std::uint32_t>{};
+}
+inline SharePtr share_of(const ExtrasPtr& extras) {
+    return extras ? extras->share : nullptr;
 }
 
 /// A message for one client, as it will be sent.
 struct QueuedMessage {
     MessagePtr message;
-    Identifiers identifiers;
+    ExtrasPtr extras;
     std::uint8_t qos = 0;
     bool retain = false;
 };
@@ -65,7 +83,7 @@ class Window {
     };
     struct Slot {
         MessagePtr message;
-        Identifiers identifiers;
+        ExtrasPtr extras;
         std::uint32_t order = 0;
         std::uint16_t packet_id = 0;
         State state = State::free;

@@ -31,6 +31,11 @@ bool Session::unsubscribe(std::string_view filter) {
     return true;
 }
 
+std::span<const std::unique_ptr<Subscription>> Session::shared_subscriptions() const {
+    // '0' follows '/'.
+    return {lower_bound("$share/"), lower_bound("$share0")};
+}
+
 Outbound& Session::outbound() {
     if (!outbound_) outbound_ = std::make_unique<Outbound>();
     return *outbound_;
@@ -60,6 +65,39 @@ void Session::forget_queue(Counters& counters) {
     counters.queued_messages.subtract(outbound_->queue.size());
     counters.queued_bytes.subtract(outbound_->queue.bytes());
     outbound_.reset();
+}
+
+std::vector<Session::GroupMessage> Session::take_queued_for_groups(std::string_view filter,
+                                                                   Counters& counters) {
+    std::vector<GroupMessage> taken;
+    if (!outbound_) return taken;
+    MessageQueue& queue = outbound_->queue;
+    bool any = false;
+    queue.for_each_newest(queue.size(),
+                          [&](const QueuedMessage& item) { any |= share_of(item.extras) != nullptr; });
+    for (std::size_t left = any ? queue.size() : 0; left != 0; --left) {
+        QueuedMessage item = queue.pop();
+        SharePtr share = share_of(item.extras);
+        if (!share || (!filter.empty() && share->filter != filter)) {
+            queue.push(std::move(item));
+            continue;
+        }
+        counters.queued_messages.subtract();
+        counters.queued_bytes.subtract(item.message->footprint());
+        taken.push_back({std::move(share), std::move(item.message)});
+    }
+    return taken;
+}
+
+std::vector<Session::GroupMessage> Session::in_flight_for_groups() {
+    std::vector<GroupMessage> found;
+    if (!outbound_) return found;
+    for (const std::uint16_t packet_id : outbound_->window.in_order()) {
+        const Window::Slot& slot = *outbound_->window.find(packet_id);
+        if (slot.qos != 1) continue;
+        if (SharePtr share = share_of(slot.extras)) found.push_back({std::move(share), slot.message});
+    }
+    return found;
 }
 
 ReceivedPublish* Session::find_received(std::uint16_t packet_id) {

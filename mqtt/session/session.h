@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,9 @@ class Session {
     const std::string& client_id() const { return client_id_; }
     std::int64_t created_us() const { return created_us_; }
 
-    std::uint32_t expiry_s = 0;  ///< after the connection has ended; kNeverExpires
-    MessagePtr will;             ///< to be published when the connection ends without a goodbye
+    std::uint32_t expiry_s = 0;      ///< after the connection has ended; kNeverExpires
+    std::uint32_t will_delay_s = 0;  ///< between the end of the connection and the will (3.1.3.2.2)
+    MessagePtr will;                 ///< to be published when the connection ends without a goodbye
     static constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;
 
     using Subscriptions = std::vector<std::unique_ptr<Subscription>>;
@@ -58,6 +60,8 @@ class Session {
     /// True: the filter was not there before [MQTT-3.8.4-3].
     bool subscribe(Subscription subscription);
     bool unsubscribe(std::string_view filter);
+    /// Those of them that are `$share/<group>/<filter>`.
+    std::span<const std::unique_ptr<Subscription>> shared_subscriptions() const;
 
     Outbound& outbound();
     Outbound* find_outbound() { return outbound_.get(); }
@@ -66,6 +70,15 @@ class Session {
     QueuedMessage unqueue(Counters& counters);
     /// Before the session is thrown away.
     void forget_queue(Counters& counters);
+    /// Messages that one of a group's members was to have and has not: to be given to another (4.8.2).
+    struct GroupMessage {
+        SharePtr share;
+        MessagePtr message;
+    };
+    /// Takes what waits in the queue for shared subscriptions; of `filter` only, unless that is empty.
+    std::vector<GroupMessage> take_queued_for_groups(std::string_view filter, Counters& counters);
+    /// What is in flight with QoS 1; QoS 2 goes to nobody else [MQTT-4.8.2-5].
+    std::vector<GroupMessage> in_flight_for_groups();
 
     ReceivedPublish* find_received(std::uint16_t packet_id);
     ReceivedPublish& add_received(std::uint16_t packet_id);

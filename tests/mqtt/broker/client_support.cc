@@ -101,6 +101,12 @@ void TestServer::turn(int rounds) {
     }
 }
 
+void TestServer::pass(int seconds) {
+    passed_ += Milliseconds{seconds * 1000};
+    for (const auto& shard : shards_) shard->timers().advance(steady_now() + passed_);
+    turn();
+}
+
 bool TestServer::turn_until(const std::function<bool()>& done) {
     const TimePoint end = steady_now() + Milliseconds{10'000};
     while (!done()) {

@@ -30,6 +30,8 @@ class TestServer {
     int connect(unsigned shard, bool websocket = false);
     /// Turns every shard, in order, `rounds` times.
     void turn(int rounds = 12);
+    /// Lets the timers of all shards see a clock that is `seconds` further on, for good; then turns.
+    void pass(int seconds);
     /// Turns until `done`, for ten seconds at most.
     bool turn_until(const std::function<bool()>& done);
     Shard& shard(unsigned index) { return *shards_[index]; }
@@ -41,6 +43,7 @@ class TestServer {
 
   private:
     config::Config config_;
+    Milliseconds passed_{0};
     BrokerContext context_;
     Distributor distributor_{context_};
     std::unique_ptr<access::Authoriser> authoriser_;

@@ -165,7 +165,7 @@ TEST_F(ConnectTest5, ConnackTellsTheLimits) {
     EXPECT_EQ(connack.properties.integer(PropertyId::receive_maximum), 256U);
     EXPECT_EQ(connack.properties.integer(PropertyId::topic_alias_maximum), 16U);
     EXPECT_EQ(connack.properties.integer(PropertyId::maximum_packet_size), 1U << 20);
-    EXPECT_EQ(connack.properties.integer(PropertyId::shared_subscription_available), 0U);
+    EXPECT_FALSE(connack.properties.has(PropertyId::shared_subscription_available));
 }
 
 TEST_F(ConnectTest5, SessionExpiryIsShortenedAndTold) {

@@ -51,9 +51,42 @@ TEST_P(SubscribeTest, Mqtt_3_8_4_6_OneCodeForEachFilterInOrder) {
     EXPECT_EQ(packet.suback().code(2), ReasonCode::granted_qos0);
 }
 
-TEST_P(SubscribeTest, SharedSubscriptionsAreNotSupported) {
-    EXPECT_EQ(code_for("$share/g/a"), failure(ReasonCode::shared_subscriptions_not_supported));
-    EXPECT_TRUE(exchange.host.session->subscriptions().empty());
+TEST_P(SubscribeTest, SharedSubscriptionIsGrantedAndGetsNothingRetained) {
+    EXPECT_EQ(code_for("$share/g/a", 2), ReasonCode::granted_qos2);
+    EXPECT_EQ(code_for("$share/h/a", 0), ReasonCode::granted_qos0);
+    EXPECT_EQ(code_for("$shark"), ReasonCode::granted_qos1);
+    EXPECT_EQ(code_for("a"), ReasonCode::granted_qos1);
+    EXPECT_THAT(exchange.host.subscribed, ElementsAre("$share/g/a", "$share/h/a", "$shark", "a"));
+    EXPECT_THAT(exchange.host.retained_wanted, ElementsAre("$shark", "a"));
+    const auto shared = exchange.host.session->shared_subscriptions();
+    ASSERT_EQ(shared.size(), 2U);
+    EXPECT_EQ(shared[0]->filter, "$share/g/a");
+    EXPECT_EQ(shared[1]->filter, "$share/h/a");
+}
+
+TEST_P(SubscribeTest, Mqtt_4_8_2_1_And_4_8_2_2_IllFormedShareEndsTheConnection) {
+    for (const std::string_view filter :
+         {"$share/", "$share/g", "$share/g/", "$share//a", "$share/g+/a", "$share/#/a", "$share/g/a#"}) {
+        Exchange other(GetParam());
+        other.connect();
+        other.subscribe(filter);
+        EXPECT_TRUE(other.host.ended) << filter;
+        EXPECT_THAT(other.host.subscribed, testing::IsEmpty());
+    }
+}
+
+TEST(SubscribeTest5, Mqtt_3_8_3_4_NoLocalOnASharedSubscriptionIsAProtocolError) {
+    Exchange exchange(Version::v5);
+    exchange.connect();
+    exchange.sent();
+    SubscriptionRequest request;
+    request.filter = "$share/g/a";
+    request.no_local = true;
+    ByteBuffer bytes;
+    encode_subscribe(bytes, 1, {&request, 1}, Version::v5);
+    exchange.give(bytes.text());
+    EXPECT_EQ(exchange.only().disconnect().code, ReasonCode::protocol_error);
+    EXPECT_TRUE(exchange.host.ended);
 }
 
 TEST_P(SubscribeTest, SubscriptionsAreLimited) {

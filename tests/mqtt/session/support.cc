@@ -118,7 +118,7 @@ void Exchange::deliver(std::string_view topic, std::string_view payload, int qos
 
 void Exchange::deliver(const MessagePtr& message, int qos) {
     if (machine_->connected()) return machine_->deliver(message, static_cast<std::uint8_t>(qos), false, {});
-    host.session->queue({message, nullptr, static_cast<std::uint8_t>(qos), false}, context);
+    host.session->queue({message, {}, static_cast<std::uint8_t>(qos), false}, context);
 }
 
 std::string Exchange::sent_bytes() {
