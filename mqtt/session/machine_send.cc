@@ -43,9 +43,12 @@ bool Machine::has_expired(const Message& message, std::uint32_t& remaining_s) co
 /// False: the message is not for this client any more, and that was counted.
 bool Machine::write_publish(const MessagePtr& message, const Delivery& delivery) {
     std::uint32_t remaining_s = 0;
-    if (has_expired(*message, remaining_s)) {  // [MQTT-3.3.2-5]
-        context_.counters.dropped_expired.add();
-        return false;
+    if (has_expired(*message, remaining_s)) {
+        if (!delivery.dup) {  // [MQTT-3.3.2-5]
+            context_.counters.dropped_expired.add();
+            return false;
+        }
+        remaining_s = 1;  // [MQTT-4.3.3-7]: sent before, so it goes on
     }
     if (!context_.frames.append(out_, message, delivery, version_, remaining_s, packet_bytes_max_)) {
         context_.counters.dropped_too_large.add();  // [MQTT-3.1.2-25]

@@ -172,5 +172,29 @@ TEST(TopicMatches, AgreesWithANaiveMatcherOnRandomTopics) {
     EXPECT_GT(matched, 1'000U);
 }
 
+TEST(TopicMatches, Mqtt_4_7_3_4_NothingIsNormalised) {
+    EXPECT_FALSE(topic_matches("a/b", "A/b"));
+    EXPECT_FALSE(topic_matches("a/b", "a//b"));
+    EXPECT_FALSE(topic_matches("/a", "a"));
+    EXPECT_FALSE(topic_matches("a/", "a"));
+    EXPECT_FALSE(topic_matches("a ", "a"));
+    EXPECT_FALSE(topic_matches("\u00e9", "e\u0301"));  // one letter, or a letter and its accent
+}
+
+TEST(TopicName, Mqtt_1_5_4_3_ByteOrderMarkIsALetter) {
+    EXPECT_EQ(check_topic_name("\xEF\xBB\xBF"
+                               "a"),
+              TopicFault::none);
+    EXPECT_FALSE(
+        topic_matches("\xEF\xBB\xBF"
+                      "a",
+                      "a"));
+    EXPECT_TRUE(
+        topic_matches("\xEF\xBB\xBF"
+                      "a",
+                      "\xEF\xBB\xBF"
+                      "a"));
+}
+
 }  // namespace
 }  // namespace millrace::mqtt
