@@ -1,5 +1,6 @@
 #include "app/application.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -42,6 +43,7 @@ store::Limits store_limits(const config::Config& config) {
     limits.lane_queue_bytes = config.limits.lane_queue_bytes;
     limits.lane_batch_messages = config.limits.lane_batch_messages;
     limits.wait = config.limits.store_wait;
+    limits.trim_messages = static_cast<std::uint32_t>(config.limits.retention_step_messages);
     return limits;
 }
 
@@ -65,6 +67,7 @@ class Application::Impl {
 
   private:
     void build_shards();
+    void start_retention();
     void bind_listeners();
     void start();
     void drain();
@@ -96,7 +99,18 @@ Application::Impl::Impl(const config::Config& config) : config_(config), authori
     for (const MessagePtr& message : *retained) {
         for (const auto& broker : brokers_) broker->restore_retained(message);
     }
+    start_retention();
     bind_listeners();
+}
+
+/// Rules say how long messages are kept; without such a rule nobody has to look.
+void Application::Impl::start_retention() {
+    const bool wanted =
+        std::any_of(config_.channels.begin(), config_.channels.end(),
+                    [](const config::ChannelRule& rule) { return rule.retention != config::Retention{}; });
+    if (!wanted) return;
+    const auto policy = [this](std::string_view channel) { return authoriser_.rule_for(channel).retention; };
+    store_->start_retention(policy, config_.limits.retention_interval);
 }
 
 void Application::Impl::build_shards() {

@@ -4,36 +4,15 @@
 #include "bridge/bridge.h"
 #include "bridge/session.h"
 #include "core/channel_name.h"
-#include "core/utf8.h"
 
 namespace millrace::bridge {
-namespace {
-
-bool has_wildcard(std::string_view name) {
-    return name.find_first_of("+#") != std::string_view::npos;
-}
-
-/// A legal MQTT filter [MQTT-4.7.1-2], [MQTT-4.7.1-3].
-bool is_filter(std::string_view filter) {
-    if (filter.empty() || filter.find('\0') != std::string_view::npos) return false;
-    if (!is_utf8(filter)) return false;
-    for (std::size_t i = 0; i < filter.size(); ++i) {
-        if (filter[i] != '+' && filter[i] != '#') continue;
-        const bool opens = i == 0 || filter[i - 1] == '/';
-        const bool ends = i + 1 == filter.size() || (filter[i] == '+' && filter[i + 1] == '/');
-        if (!opens || !ends) return false;
-    }
-    return true;
-}
-
-}  // namespace
 
 bool Session::is_legal(std::string_view name, bool wildcard) const {
     const config::Limits& limits = bridge_.limits();
     const auto levels = static_cast<std::size_t>(std::ranges::count(name, '/')) + 1;
     if (name.size() > limits.topic_bytes || levels > limits.topic_levels) return false;
     if (name.starts_with("$share/")) return false;
-    return wildcard ? is_filter(name) : is_channel_name(name);
+    return wildcard ? is_channel_filter(name) : is_channel_name(name);
 }
 
 /// False, and the browser was told: nothing can be called that.

@@ -108,6 +108,7 @@ struct Limits {
     milliseconds http_idle_timeout = std::chrono::seconds(75);
     milliseconds http_request_timeout = std::chrono::seconds(30);
     std::size_t history_page_messages = 1000;
+    milliseconds stream_keep_alive = std::chrono::seconds(15);
 
     std::size_t mqtt_packet_bytes = kMiB;
     std::size_t topic_bytes = 65'535;
@@ -132,6 +133,8 @@ struct Limits {
     std::size_t lane_queue_bytes = 256 * kMiB;
     std::size_t lane_batch_messages = 4096;
     milliseconds store_wait = std::chrono::seconds(30);
+    milliseconds retention_interval = std::chrono::seconds(1);
+    std::size_t retention_step_messages = 500;
     bool operator==(const Limits&) const = default;
 };
 

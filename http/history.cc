@@ -1,7 +1,6 @@
 #include "http/history.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/channel_name.h"
 #include "core/message_json.h"
@@ -13,27 +12,13 @@
 namespace millrace::http {
 namespace {
 
-bool read_number(std::string_view text, std::uint64_t& value) {
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    return !text.empty() && parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
-}
-
-/// False: the parameter is there and is not a number.
-bool read_bound(std::string_view query, std::string_view name, std::optional<std::uint64_t>& bound) {
-    const auto text = query_parameter(query, name);
-    if (!text) return true;
-    std::uint64_t value = 0;
-    if (!read_number(*text, value)) return false;
-    bound = value;
-    return true;
-}
-
 /// Empty: the range is well described.
 std::string_view read_range(const Request& request, std::size_t limit_max, store::Range& range) {
     std::optional<std::uint64_t> limit;
-    if (!read_bound(request.query, "after", range.after)) return "`after` must be a number";
-    if (!read_bound(request.query, "before", range.before)) return "`before` must be a number";
-    if (!read_bound(request.query, "limit", limit) || limit == 0U) return "`limit` must be a positive number";
+    if (!read_number(request.query, "after", range.after)) return "`after` must be a number";
+    if (!read_number(request.query, "before", range.before)) return "`before` must be a number";
+    if (!read_number(request.query, "limit", limit) || limit == 0U)
+        return "`limit` must be a positive number";
     const std::uint64_t wanted = std::min<std::uint64_t>(limit.value_or(100), limit_max);
     range.limit = static_cast<std::uint32_t>(wanted);
     return {};

@@ -25,6 +25,7 @@ struct Request {
     std::string_view content_type;
     std::string_view content_encoding;
     std::string_view idempotency_key;
+    std::string_view last_event_id;
     std::string_view if_none_match;
     std::string_view origin;
     std::string_view preflight_method;  ///< Access-Control-Request-Method

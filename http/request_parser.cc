@@ -137,6 +137,8 @@ void RequestParser::on_field_impl(Field field, Text name, Text value, Error& err
     std::string_view* header = single_header(field);
     if (field == Field::unknown && boost::beast::iequals(name, "Idempotency-Key")) {
         header = &request_.idempotency_key;
+    } else if (field == Field::unknown && boost::beast::iequals(name, "Last-Event-ID")) {
+        header = &request_.last_event_id;
     }
     if (header != nullptr) {
         if (header->data() != nullptr) error = beast_http::error::bad_field;

@@ -59,6 +59,18 @@ void append_answer(ByteBuffer& out, const ReplyContext& reply, const Answer& ans
     if (!reply.head_only && !has_no_body(answer.status)) out.append(answer.body);
 }
 
+void append_stream_head(ByteBuffer& out, const ReplyContext& reply, std::string_view content_type,
+                        std::string_view date_line) {
+    append_status_line(out, 200);
+    out.append(date_line);
+    out.append("Content-Type: ");
+    out.append(content_type);
+    // X-Accel-Buffering is nginx' word for: hand it on at once.
+    out.append("\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\nConnection: close\r\n");
+    append_cors(out, reply);
+    out.append("\r\n");
+}
+
 void append_problem_members(ByteBuffer& out, const Problem& problem) {
     out.append(R"("type":"about:blank","title":)");
     append_json_string(out, reason_phrase(problem.status));

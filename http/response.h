@@ -38,6 +38,9 @@ struct Problem {
 /// `date_line` is a whole `Date: …` line.
 void append_answer(ByteBuffer& out, const ReplyContext& reply, const Answer& answer,
                    std::string_view date_line);
+/// The head of an answer whose body goes on until the connection ends.
+void append_stream_head(ByteBuffer& out, const ReplyContext& reply, std::string_view content_type,
+                        std::string_view date_line);
 /// The members of a problem document, without braces, so that a batch can put it among its own.
 void append_problem_members(ByteBuffer& out, const Problem& problem);
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "http/batch.h"
+#include "http/event_stream.h"
 #include "http/health.h"
 #include "http/history.h"
 #include "http/publish.h"
@@ -28,6 +29,7 @@ constexpr std::array kRoutes{
     Route{Method::post, "/v1/publish/batch", Access::known, publish_batch},
     Route{Method::post, "/v1/channels/{channel}", Access::known, publish_raw},
     Route{Method::get, "/v1/channels/{channel}/messages", Access::known, serve_history},
+    Route{Method::get, "/v1/channels/{channel}/stream", Access::known, serve_stream},
     Route{Method::get, "/readyz", Access::open, serve_readiness},
     Route{Method::get, "/metrics", Access::known, serve_metrics},
 };

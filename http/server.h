@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/net/connection.h"
+#include "http/event_encoder.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/upgrade.h"
@@ -36,6 +37,7 @@ class Server {
     std::string_view date_line() { return date_.at(shard().wall_clock_us()); }
     /// Empty; for building one answer's body, or one payload, at a time.
     ByteBuffer& scratch();
+    EventEncoder& events() { return events_; }
     /// A name for a live message whose sender gave none (docs/decisions/0006).
     std::string make_id();
 
@@ -44,6 +46,7 @@ class Server {
     UpgradeHandler* upgrades_;
     DateLine date_;
     ByteBuffer scratch_;
+    EventEncoder events_;
     std::string id_prefix_;
     std::uint64_t next_id_ = 1;
 };

@@ -162,6 +162,18 @@ void Session::upgrade(std::unique_ptr<Protocol> next) {
     connection_.upgrade(std::move(next));
 }
 
+bool Session::stream(std::string_view content_type, std::unique_ptr<Protocol> next) {
+    reply_.keep_alive = false;
+    append_stream_head(connection_.out().tail(), reply_, content_type, server_.date_line());
+    if (!reply_.head_only) {
+        upgrade(std::move(next));
+        return true;
+    }
+    connection_.wake();
+    phase_ = Phase::answered;
+    return false;
+}
+
 void Session::finish_request() {
     phase_ = reply_.keep_alive ? Phase::idle : Phase::ended;
     if (phase_ == Phase::ended) connection_.close_after_flush();

@@ -34,13 +34,16 @@ class Session final : public Protocol {
     Session(Server& server, Connection& connection);
     ~Session() override;
 
-    // For handlers: each request is ended by exactly one answer(), fail() or upgrade(), at once or, after
-    // wait(), later.
+    // For handlers: each request is ended by exactly one answer(), fail(), stream() or upgrade(), at
+    // once or, after wait(), later.
     void answer(const Answer& answer);
     void fail(const Problem& problem);
     void wait(std::unique_ptr<Waiting> waiting);
     /// The `101` is written; `next` goes on.
     void upgrade(std::unique_ptr<Protocol> next);
+    /// The head is written; `next` writes what follows until the connection ends. For HEAD, which nothing
+    /// follows, it is dropped: false.
+    bool stream(std::string_view content_type, std::unique_ptr<Protocol> next);
     /// Names this request in what it waits for: publish number `index` of it has token() + index.
     std::uint64_t token() const { return token_; }
 

@@ -35,6 +35,20 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
     return std::nullopt;
 }
 
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size())
+        return std::nullopt;
+    return value;
+}
+
+bool read_number(std::string_view query, std::string_view name, std::optional<std::uint64_t>& value) {
+    const auto text = query_parameter(query, name);
+    if (text) value = parse_number(*text);
+    return !text || value;
+}
+
 bool match_path(std::string_view pattern, std::string_view path, std::string_view& channel) {
     constexpr std::string_view kHole = "{channel}";
     const std::size_t hole = pattern.find(kHole);

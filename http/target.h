@@ -1,6 +1,7 @@
 // Pieces of a request target.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,11 @@ std::optional<std::string> percent_decode(std::string_view text);
 
 /// The value of the first parameter of that name, still encoded.
 std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name);
+
+/// Reads a parameter that is a number. False: it is there and is none.
+bool read_number(std::string_view query, std::string_view name, std::optional<std::uint64_t>& value);
+/// `text` as a number; nothing when it is none.
+std::optional<std::uint64_t> parse_number(std::string_view text);
 
 /// Whether `path` has the form of `pattern`, where `{channel}` stands for one whole, non-empty segment, which
 /// is then found in `channel`.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/message.h"
@@ -63,6 +65,41 @@ class Reader {
     virtual Result<std::vector<MessagePtr>> retained() = 0;
 };
 
+/// A stored channel, without its messages.
+struct ChannelInfo {
+    std::int64_t id = 0;  ///< 0: there is none of that name
+    std::string name;
+    std::uint64_t first = 0;     ///< as in Page
+    std::uint64_t last = 0;      ///< as in Page
+    std::int64_t oldest_us = 0;  ///< when `first` was committed; 0: the channel is empty
+
+    /// Positions have no holes, and what goes is always the oldest.
+    std::uint64_t rows() const { return first == 0 ? 0 : last - first + 1; }
+};
+
+/// Which messages of a channel may go: a run from the oldest on that ends before the first that stays.
+struct Trim {
+    std::string channel;
+    std::uint64_t before_seq = 0;                                       ///< all with seq < this, and
+    std::int64_t before_us = std::numeric_limits<std::int64_t>::min();  ///< all that were committed before
+    std::uint32_t rows = 1000;                                          ///< at most so many
+};
+
+/// Looks after what is stored, beside the lanes. Blocks; used by one thread.
+class Maintenance {
+  public:
+    virtual ~Maintenance() = default;
+    /// Deletes in one transaction; how many rows. No seq is given out again, whatever is deleted, and the id
+    /// of a message goes with it.
+    virtual Result<std::uint32_t> trim(const Trim& trim) = 0;
+    virtual Result<ChannelInfo> find(std::string_view channel) = 0;
+    /// Channels by id, from the one behind `after`.
+    virtual Result<std::vector<ChannelInfo>> channels(std::int64_t after, std::uint32_t limit) = 0;
+    /// Channels by name, in the order of its bytes, from the one behind `after`.
+    virtual Result<std::vector<ChannelInfo>> channels_by_name(std::string_view after,
+                                                              std::uint32_t limit) = 0;
+};
+
 /// An opened database: migrated, locked for this process, its epoch known. Made at start-up; outlives the
 /// logs and readers it opens. All members may be called from any thread.
 class Backend {
@@ -72,6 +109,7 @@ class Backend {
     virtual const std::string& epoch() const = 0;
     virtual std::unique_ptr<Log> open_log() = 0;
     virtual std::unique_ptr<Reader> open_reader() = 0;
+    virtual std::unique_ptr<Maintenance> open_maintenance() = 0;
 };
 
 }  // namespace millrace::store

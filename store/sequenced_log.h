@@ -49,7 +49,8 @@ class Table {
     virtual error_code insert(std::span<const Row> rows, std::int64_t at_us) = 0;
     /// Forgets what channels() made.
     virtual void rollback() = 0;
-    /// Whether the row is there with this time: one of another writer does not count.
+    /// Whether the row is there with this time, or was and has been trimmed since: one of another writer does
+    /// not count.
     virtual Result<bool> stored(const Row& row, std::int64_t at_us) = 0;
 };
 

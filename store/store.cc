@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "store/housekeeper.h"
 #include "store/lane.h"
 #include "store/reader_pool.h"
 
@@ -9,7 +10,8 @@ namespace millrace::store {
 
 Store::Store(std::unique_ptr<Backend> backend, const Limits& limits, CommitSink& sink)
     : backend_(std::move(backend)),
-      readers_(std::make_unique<ReaderPool>(*backend_, limits.readers, limits.reader_queue)) {
+      readers_(std::make_unique<ReaderPool>(*backend_, limits.readers, limits.reader_queue)),
+      housekeeper_(std::make_unique<Housekeeper>(backend_->open_maintenance(), limits.trim_messages)) {
     for (unsigned i = 0; i < limits.lanes; ++i) {
         lanes_.push_back(std::make_unique<Lane>(i, backend_->open_log(), limits, sink));
     }
@@ -40,6 +42,19 @@ void Store::read(Range range, Shard& shard, std::function<void(Result<Page>)> do
     readers_->read(std::move(range), shard, std::move(done));
 }
 
+void Store::list_channels(std::string after, std::uint32_t limit, Shard& shard,
+                          std::function<void(Result<std::vector<ChannelInfo>>)> done) {
+    housekeeper_->list(std::move(after), limit, shard, std::move(done));
+}
+
+void Store::purge(Trim what, Shard& shard, std::function<void(Result<Purged>)> done) {
+    housekeeper_->purge(std::move(what), shard, std::move(done));
+}
+
+void Store::start_retention(RetentionPolicy policy, std::chrono::milliseconds interval) {
+    housekeeper_->start_retention(std::move(policy), interval);
+}
+
 bool Store::reachable() const {
     return readers_->reachable() &&
            std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->reachable(); });
@@ -48,6 +63,7 @@ bool Store::reachable() const {
 void Store::drain() {
     for (const std::unique_ptr<Lane>& lane : lanes_) lane->stop();
     readers_->stop();
+    housekeeper_->stop();
 }
 
 }  // namespace millrace::store

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/config.h"
 #include "core/message.h"
 #include "core/net/protocol.h"
 #include "store/log.h"
@@ -17,6 +18,7 @@ class Shard;
 
 namespace millrace::store {
 
+class Housekeeper;
 class Lane;
 class ReaderPool;
 
@@ -43,6 +45,15 @@ class CommitSink {
     ~CommitSink() = default;
 };
 
+/// What a purge has done.
+struct Purged {
+    std::uint64_t deleted = 0;
+    ChannelInfo channel;  ///< as it is now
+};
+
+/// What holds for a channel; asked on the housekeeper's thread.
+using RetentionPolicy = std::function<config::Retention(std::string_view channel)>;
+
 struct Limits {
     unsigned lanes = 1;
     unsigned readers = 2;
@@ -53,6 +64,8 @@ struct Limits {
     /// How long an append may wait for a store that is away before it fails with store_unavailable.
     std::chrono::milliseconds wait{30'000};
     std::size_t reader_queue = 4096;
+    /// How many messages one transaction of retention or of a purge deletes.
+    std::uint32_t trim_messages = 500;
 };
 
 /// Lanes and readers over one backend. Any thread may call; lives from start-up to the end of the drain.
@@ -74,6 +87,13 @@ class Store {
     /// A full queue is Errc::overloaded.
     void read(Range range, Shard& shard, std::function<void(Result<Page>)> done);
 
+    /// As for Housekeeper; `done` runs on `shard`.
+    void list_channels(std::string after, std::uint32_t limit, Shard& shard,
+                       std::function<void(Result<std::vector<ChannelInfo>>)> done);
+    void purge(Trim what, Shard& shard, std::function<void(Result<Purged>)> done);
+    /// Before the shards run: from now on messages go when their channel's rule says so.
+    void start_retention(RetentionPolicy policy, std::chrono::milliseconds interval);
+
     /// Whether the last attempt to commit or read got through to the database; any thread.
     bool reachable() const;
 
@@ -86,6 +106,7 @@ class Store {
     std::unique_ptr<Backend> backend_;
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::unique_ptr<ReaderPool> readers_;
+    std::unique_ptr<Housekeeper> housekeeper_;
 };
 
 }  // namespace millrace::store

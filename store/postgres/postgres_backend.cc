@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "store/postgres/owner.h"
+#include "store/postgres/postgres_maintenance.h"
 #include "store/postgres/postgres_reader.h"
 #include "store/postgres/postgres_table.h"
 
@@ -19,6 +20,9 @@ class PostgresBackend final : public Backend {
         return std::make_unique<SequencedLog>(std::make_unique<PostgresTable>(owner_, lanes_++));
     }
     std::unique_ptr<Reader> open_reader() override { return std::make_unique<PostgresReader>(owner_.url()); }
+    std::unique_ptr<Maintenance> open_maintenance() override {
+        return std::make_unique<PostgresMaintenance>(owner_);
+    }
 
   private:
     Owner owner_;

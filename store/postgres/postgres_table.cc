@@ -46,7 +46,9 @@ from unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bytea[], $6::text[],
 
 constexpr const char* kStored =
     "select 1 from millrace.message where channel_id = $1::bigint and seq = $2::bigint and at = "
-    "$3::timestamptz";
+    "$3::timestamptz union all "
+    "select 1 from millrace.channel where id = $1::bigint and floor >= $2::bigint and not exists (select 1 "
+    "from millrace.message where channel_id = $1::bigint and seq = $2::bigint)";
 
 }  // namespace
 

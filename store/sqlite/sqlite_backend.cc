@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/sqlite/migrations.h"
+#include "store/sqlite/sqlite_maintenance.h"
 #include "store/sqlite/sqlite_reader.h"
 #include "store/sqlite/sqlite_table.h"
 
@@ -53,6 +54,9 @@ class SqliteBackend final : public Backend {
         return std::make_unique<SequencedLog>(std::make_unique<SqliteTable>(path_));
     }
     std::unique_ptr<Reader> open_reader() override { return std::make_unique<SqliteReader>(path_); }
+    std::unique_ptr<Maintenance> open_maintenance() override {
+        return std::make_unique<SqliteMaintenance>(path_);
+    }
 
   private:
     const std::string path_;

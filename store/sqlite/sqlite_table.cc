@@ -34,8 +34,11 @@ error_code SqliteTable::recover() {
             "dbo_id, row_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     }
     if (!error)
-        error =
-            prepare(statements_.stored, "select 1 from message where channel_id = ? and seq = ? and at = ?");
+        error = prepare(
+            statements_.stored,
+            "select 1 from message where channel_id = ?1 and seq = ?2 and at = ?3 union all "
+            "select 1 from channel where id = ?1 and floor >= ?2 and not exists (select 1 from message "
+            "where channel_id = ?1 and seq = ?2)");
     return error;
 }
 

@@ -82,6 +82,7 @@ class ScriptedBackend final : public store::Backend {
     std::unique_ptr<store::Reader> open_reader() override {
         return std::make_unique<ScriptedReader>(scripted_);
     }
+    std::unique_ptr<store::Maintenance> open_maintenance() override { return memory_.open_maintenance(); }
 
   private:
     ScriptedStore& scripted_;

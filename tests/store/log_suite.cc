@@ -334,4 +334,97 @@ TEST_P(LogSuite, TheViewIsReadable) {
               place_->sql("select 1 = 1").substr(0, 1));
 }
 
+TEST_P(LogRange, TrimsTheOldestAndKeepsTheNumbersGoing) {
+    const std::unique_ptr<Maintenance> maintenance = backend_->open_maintenance();
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_seq = 5}), 4U);
+    Page page = read({.channel = "a", .after = 0});
+    EXPECT_THAT(seqs(page), ElementsAre(5, 6, 7, 8, 9, 10));
+    EXPECT_EQ(page.first, 5U);
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_seq = 5}), 0U);
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_seq = 99}), 6U);
+    page = read({.channel = "a"});
+    EXPECT_TRUE(page.messages.empty());
+    EXPECT_EQ(page.first, 0U);
+    EXPECT_EQ(page.last, 10U);
+    EXPECT_THAT(seqs(append({text_message("a", "next")})), ElementsAre(11));
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_seq = 99}), 1U);
+    reopen();
+    EXPECT_THAT(seqs(append({text_message("a", "next")})), ElementsAre(12));
+    EXPECT_EQ(read({.channel = "a"}).first, 12U);
+}
+
+TEST_P(LogRange, TrimsInSteps) {
+    const std::unique_ptr<Maintenance> maintenance = backend_->open_maintenance();
+    const Trim trim{.channel = "a", .before_seq = 8, .rows = 3};
+    EXPECT_EQ(*maintenance->trim(trim), 3U);
+    EXPECT_EQ(read({.channel = "a"}).first, 4U);
+    EXPECT_EQ(*maintenance->trim(trim), 3U);
+    EXPECT_EQ(*maintenance->trim(trim), 1U);
+    EXPECT_EQ(read({.channel = "a"}).first, 8U);
+    EXPECT_EQ(*maintenance->trim({.channel = "nowhere", .before_seq = 8}), 0U);
+}
+
+TEST_P(LogSuite, TrimsByAge) {
+    const std::int64_t old = append({text_message("a", "1"), text_message("a", "2")})[0].at_us;
+    const std::int64_t young = append({text_message("a", "3")})[0].at_us;
+    ASSERT_GT(young, old);
+    const std::unique_ptr<Maintenance> maintenance = backend_->open_maintenance();
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_us = young - 3'600'000'000}), 0U);
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_us = young}), 2U);
+    EXPECT_THAT(seqs(read({.channel = "a"})), ElementsAre(3));
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_us = young + 1}), 1U);
+}
+
+TEST_P(LogSuite, AnIdIsKnownAsLongAsItsMessage) {
+    append({text_message("a", "1", "k"), text_message("a", "2")});
+    const std::unique_ptr<Maintenance> maintenance = backend_->open_maintenance();
+    EXPECT_TRUE(append({text_message("a", "x", "k")})[0].repeated);
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_seq = 2}), 1U);
+    const Receipt again = append({text_message("a", "x", "k")})[0];
+    EXPECT_FALSE(again.repeated);
+    EXPECT_EQ(again.seq, 3U);
+}
+
+TEST_P(LogSuite, ListsChannels) {
+    append({text_message("b", "1"), text_message("b", "2"), text_message("a", "1"), text_message("B", "1")});
+    const std::unique_ptr<Maintenance> maintenance = backend_->open_maintenance();
+    ASSERT_EQ(*maintenance->trim({.channel = "b", .before_seq = 2}), 1U);
+    ASSERT_EQ(*maintenance->trim({.channel = "a", .before_seq = 2}), 1U);
+    const auto by_name = maintenance->channels_by_name("", 10);
+    ASSERT_TRUE(by_name);
+    ASSERT_EQ(by_name->size(), 3U);
+    EXPECT_EQ(by_name->at(0).name, "B");
+    EXPECT_EQ(by_name->at(1).name, "a");
+    EXPECT_EQ(by_name->at(1).first, 0U);
+    EXPECT_EQ(by_name->at(1).last, 1U);
+    EXPECT_EQ(by_name->at(1).rows(), 0U);
+    EXPECT_EQ(by_name->at(2).first, 2U);
+    EXPECT_EQ(by_name->at(2).last, 2U);
+    EXPECT_EQ(by_name->at(2).oldest_us, read({.channel = "b"}).messages.at(0)->at_us());
+    EXPECT_EQ(maintenance->channels_by_name("B", 1)->at(0).name, "a");
+    const auto first = maintenance->channels(0, 2);
+    ASSERT_EQ(first->size(), 2U);
+    const auto rest = maintenance->channels(first->back().id, 2);
+    ASSERT_EQ(rest->size(), 1U);
+    EXPECT_TRUE(maintenance->channels(rest->back().id, 2)->empty());
+    EXPECT_EQ(maintenance->find("b")->first, 2U);
+    EXPECT_EQ(maintenance->find("c")->id, 0);
+}
+
+TEST_P(LogSuite, WritingGoesOnWhileTheOldestGo) {
+    const std::unique_ptr<Maintenance> maintenance = backend_->open_maintenance();
+    std::uint64_t last = 0;
+    std::uint32_t gone = 0;
+    for (int round = 0; round < 50; ++round) {
+        const std::vector<Receipt> receipts = append({text_message("a", "x"), text_message("a", "y")});
+        EXPECT_THAT(seqs(receipts), ElementsAre(last + 1, last + 2));
+        last += 2;
+        if (last > 10) gone += *maintenance->trim({.channel = "a", .before_seq = last - 9});
+    }
+    const Page page = read({.channel = "a", .after = 0});
+    EXPECT_EQ(page.messages.size(), 10U);
+    EXPECT_EQ(page.first, last - 9);
+    EXPECT_EQ(gone + 10, last);
+}
+
 }  // namespace millrace::store::test

@@ -4,6 +4,7 @@
 
 #include "core/shard.h"
 #include "tests/store/recording_sink.h"
+#include "tests/support/memory_log.h"
 
 namespace millrace::store::test {
 namespace {
@@ -38,12 +39,16 @@ class FakeBackend final : public Backend {
     const std::string& epoch() const override { return epoch_; }
     std::unique_ptr<Log> open_log() override { return std::make_unique<EmptyLog>(); }
     std::unique_ptr<Reader> open_reader() override { return std::make_unique<EchoReader>(); }
+    std::unique_ptr<Maintenance> open_maintenance() override {
+        return std::make_unique<millrace::testing::MemoryMaintenance>(memory_);
+    }
 
   private:
     std::string epoch_ = "e1";
+    millrace::testing::MemoryStore memory_;
 };
 
-class StoreTest : public testing::Test {
+class StoreTest : public ::testing::Test {
   protected:
     Result<Page> read(const std::string& channel) {
         std::optional<Result<Page>> answer;

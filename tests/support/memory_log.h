@@ -22,6 +22,12 @@ struct MemoryStore {
 
     using Channel = std::vector<MessagePtr>;
     Guarded<std::map<std::string, Channel, std::less<>>> channels;
+    Guarded<std::map<std::string, std::uint64_t, std::less<>>> floors;  ///< of what was trimmed
+
+    /// The newest seq ever assigned.
+    std::uint64_t last(const std::string& name, const Channel& channel) {
+        return channel.empty() ? (*floors.lock())[name] : channel.back()->seq();
+    }
 
     void wait_while_stuck() const {
         while (stuck) stuck.wait(true);
@@ -42,7 +48,9 @@ class MemoryLog final : public store::Log {
         std::vector<store::Receipt> receipts;
         auto channels = shared_.channels.lock();
         for (const MessagePtr& message : batch) {
-            receipts.push_back(append_one((*channels)[std::string(message->channel())], message));
+            const std::string name(message->channel());
+            MemoryStore::Channel& channel = (*channels)[name];
+            receipts.push_back(append_one(channel, shared_.last(name, channel) + 1, message));
         }
         return receipts;
     }
@@ -52,12 +60,13 @@ class MemoryLog final : public store::Log {
     }
 
   private:
-    store::Receipt append_one(MemoryStore::Channel& channel, const MessagePtr& message) const {
+    store::Receipt append_one(MemoryStore::Channel& channel, std::uint64_t seq,
+                              const MessagePtr& message) const {
         for (const MessagePtr& stored : channel) {
             if (message->id().empty() || stored->id() != message->id()) continue;
             return {.seq = stored->seq(), .at_us = stored->at_us(), .repeated = true};
         }
-        message->stamp(channel.size() + 1, shared_.at_us);
+        message->stamp(seq, shared_.at_us);
         channel.push_back(message);
         return {.seq = message->seq(), .at_us = message->at_us(), .repeated = false};
     }
@@ -81,7 +90,7 @@ class MemoryReader final : public store::Reader {
             if (wanted) page.messages.push_back(message);
         }
         page.first = channel.empty() ? 0 : channel.front()->seq();
-        page.last = channel.empty() ? 0 : channel.back()->seq();
+        page.last = shared_.last(range.channel, channel);
         page.more = page.messages.size() > range.limit;
         if (page.more && range.after) {
             page.messages.resize(range.limit);
@@ -105,6 +114,64 @@ class MemoryReader final : public store::Reader {
     MemoryStore& shared_;
 };
 
+class MemoryMaintenance final : public store::Maintenance {
+  public:
+    explicit MemoryMaintenance(MemoryStore& shared) : shared_(shared) {}
+
+    Result<std::uint32_t> trim(const store::Trim& trim) override {
+        if (shared_.away) return Errc::store_unavailable;
+        auto channels = shared_.channels.lock();
+        MemoryStore::Channel& channel = (*channels)[trim.channel];
+        std::uint32_t rows = 0;
+        while (rows < trim.rows && rows < channel.size() &&
+               (channel[rows]->seq() < trim.before_seq || channel[rows]->at_us() < trim.before_us)) {
+            (*shared_.floors.lock())[trim.channel] = channel[rows++]->seq();
+        }
+        channel.erase(channel.begin(), channel.begin() + rows);
+        return rows;
+    }
+    Result<store::ChannelInfo> find(std::string_view name) override {
+        if (shared_.away) return Errc::store_unavailable;
+        auto channels = shared_.channels.lock();
+        const auto found = channels->find(name);
+        return found == channels->end() ? store::ChannelInfo{} : info(found->first, found->second);
+    }
+    Result<std::vector<store::ChannelInfo>> channels(std::int64_t after, std::uint32_t limit) override {
+        std::vector<store::ChannelInfo> all;
+        auto channels = shared_.channels.lock();
+        for (const auto& [name, channel] : *channels) {
+            all.push_back(info(name, channel));
+            all.back().id = static_cast<std::int64_t>(all.size());
+        }
+        all.erase(all.begin(), all.begin() + std::min<std::ptrdiff_t>(after, std::ssize(all)));
+        if (all.size() > limit) all.resize(limit);
+        return all;
+    }
+    Result<std::vector<store::ChannelInfo>> channels_by_name(std::string_view after,
+                                                             std::uint32_t limit) override {
+        if (shared_.away) return Errc::store_unavailable;
+        std::vector<store::ChannelInfo> found;
+        auto channels = shared_.channels.lock();
+        for (auto at = channels->upper_bound(after); at != channels->end() && found.size() < limit; ++at) {
+            found.push_back(info(at->first, at->second));
+        }
+        return found;
+    }
+
+  private:
+    store::ChannelInfo info(const std::string& name, const MemoryStore::Channel& channel) {
+        store::ChannelInfo info;
+        info.id = 1;
+        info.name = name;
+        info.first = channel.empty() ? 0 : channel.front()->seq();
+        info.last = shared_.last(name, channel);
+        info.oldest_us = channel.empty() ? 0 : channel.front()->at_us();
+        return info;
+    }
+
+    MemoryStore& shared_;
+};
+
 class MemoryBackend final : public store::Backend {
   public:
     /// `shared` outlives the backend.
@@ -112,6 +179,9 @@ class MemoryBackend final : public store::Backend {
     const std::string& epoch() const override { return epoch_; }
     std::unique_ptr<store::Log> open_log() override { return std::make_unique<MemoryLog>(shared_); }
     std::unique_ptr<store::Reader> open_reader() override { return std::make_unique<MemoryReader>(shared_); }
+    std::unique_ptr<store::Maintenance> open_maintenance() override {
+        return std::make_unique<MemoryMaintenance>(shared_);
+    }
 
   private:
     MemoryStore& shared_;

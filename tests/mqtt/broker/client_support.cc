@@ -7,6 +7,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "tests/support/memory_log.h"
+
 namespace millrace::mqtt {
 namespace {
 
@@ -50,9 +52,13 @@ class MemoryBackend final : public store::Backend {
     const std::string& epoch() const override { return epoch_; }
     std::unique_ptr<store::Log> open_log() override { return std::make_unique<MemoryLog>(); }
     std::unique_ptr<store::Reader> open_reader() override { return std::make_unique<NoHistory>(); }
+    std::unique_ptr<store::Maintenance> open_maintenance() override {
+        return std::make_unique<millrace::testing::MemoryMaintenance>(memory_);
+    }
 
   private:
     std::string epoch_ = "epoch";
+    millrace::testing::MemoryStore memory_;
 };
 
 config::ChannelRule rule(std::string match, bool store) {

@@ -7,7 +7,7 @@ namespace millrace::system_test {
 
 void SystemTest::SetUp() {
     store_ = std::make_unique<TestStore>(GetParam());
-    server_ = std::make_unique<Server>(store_->url());
+    server_ = std::make_unique<Server>(store_->url(), more_yaml());
     server_->start();
 }
 

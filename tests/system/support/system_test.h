@@ -16,6 +16,8 @@ class SystemTest : public testing::TestWithParam<StoreKind> {
   protected:
     void SetUp() override;
     void TearDown() override;
+    /// Behind the keys of the rule '#', which is the last of the configuration.
+    virtual std::string more_yaml() const { return {}; }
 
     TestStore& store() { return *store_; }
     Server& server() { return *server_; }

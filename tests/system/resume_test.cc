@@ -1,0 +1,189 @@
+// Readers of an event stream that are cut off again and again while messages pour in.
+#include <atomic>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <gtest/gtest.h>
+#include <random>
+#include <thread>
+
+#include "tests/system/support/http_client.h"
+#include "tests/system/support/system_test.h"
+
+namespace millrace::system_test {
+namespace {
+
+constexpr int kCuts = 200;
+constexpr int kBatch = 20;
+constexpr Clock::duration kBatchTime = 10ms;  // 2,000 messages a second
+
+/// Publishes until told to stop.
+class Publisher {
+  public:
+    Publisher(std::uint16_t port, std::string channel)
+        : port_(port), channel_(std::move(channel)), thread_([this] { run(); }) {}
+    ~Publisher() { stop(); }
+
+    /// How many the server has acknowledged.
+    std::uint64_t stop() {
+        stopping_ = true;
+        if (thread_.joinable()) thread_.join();
+        return acknowledged_;
+    }
+
+  private:
+    void run() {
+        boost::json::array messages;
+        for (int i = 0; i < kBatch; ++i) messages.push_back({{"channel", channel_}, {"data", i}});
+        const boost::json::value batch{{"messages", std::move(messages)}};
+        HttpConnection http(port_);
+        Clock::time_point next = Clock::now();
+        while (!stopping_) {
+            if (http.post("/v1/publish/batch", batch).status != 200) return;
+            acknowledged_ += kBatch;
+            next += kBatchTime;
+            std::this_thread::sleep_until(next);
+        }
+    }
+
+    const std::uint16_t port_;
+    const std::string channel_;
+    std::atomic<bool> stopping_{false};
+    std::atomic<std::uint64_t> acknowledged_{0};
+    std::thread thread_;
+};
+
+/// What a browser's EventSource does: remembers the last id, and comes back with it.
+class EventReader {
+  public:
+    EventReader(std::uint16_t port, std::string channel) : port_(port), channel_(std::move(channel)) {}
+
+    /// Reads until `until` says so or time is up, and cuts the connection, in the middle of an event or not.
+    template <class Until>
+    bool read(Clock::duration time, Until until) {
+        TcpSocket socket(port_);
+        std::string request = "GET /v1/channels/" + channel_ + "/stream?after=0 HTTP/1.1\r\nHost: here\r\n";
+        if (!last_id_.empty()) request += "Last-Event-ID: " + last_id_ + "\r\n";
+        socket.send(request + "\r\n");
+        const Deadline deadline(time);
+        bool in_body = false;
+        while (!until() && socket.receive(deadline)) {
+            const std::size_t head = in_body ? 0 : socket.received().find("\r\n\r\n");
+            if (head == std::string_view::npos) continue;
+            if (!std::exchange(in_body, true)) socket.take(head + 4);
+            take_events(socket);
+        }
+        return until();
+    }
+
+    /// The positions of all messages, in the order of their coming.
+    const std::vector<std::uint64_t>& seqs() const { return seqs_; }
+    std::uint64_t last() const { return seqs_.empty() ? 0 : seqs_.back(); }
+    /// The data of reset events.
+    const std::vector<std::string>& resets() const { return resets_; }
+    /// How many messages had come when the latest reset came.
+    std::size_t before_reset() const { return before_reset_; }
+
+  private:
+    void take_events(TcpSocket& socket) {
+        for (;;) {
+            const std::size_t end = socket.received().find("\n\n");
+            if (end == std::string_view::npos) return;
+            take_event(socket.received().substr(0, end + 1));
+            socket.take(end + 2);
+        }
+    }
+    static std::string field(std::string_view event, std::string_view name) {
+        const std::size_t at = event.find(name);
+        if (at == std::string_view::npos) return {};
+        const std::size_t begin = at + name.size();
+        return std::string(event.substr(begin, event.find('\n', begin) - begin));
+    }
+    void take_event(std::string_view event) {
+        const std::string id = field(event, "id: ");
+        if (!id.empty()) last_id_ = id;
+        const std::string kind = field(event, "event: ");
+        if (kind == "reset") {
+            resets_.push_back(field(event, "data: "));
+            before_reset_ = seqs_.size();
+        } else if (kind == "event" || kind == "message") {
+            std::uint64_t seq = 0;
+            const std::string_view digits = std::string_view(id).substr(id.find(':') + 1);
+            std::from_chars(digits.data(), digits.data() + digits.size(), seq);
+            seqs_.push_back(seq);
+        }
+    }
+
+    const std::uint16_t port_;
+    const std::string channel_;
+    std::string last_id_;
+    std::vector<std::uint64_t> seqs_;
+    std::vector<std::string> resets_;
+    std::size_t before_reset_ = 0;
+};
+
+void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std::uint64_t first) {
+    for (std::size_t i = from; i < seqs.size(); ++i) {
+        ASSERT_EQ(seqs[i], first + (i - from)) << "at " << i << " of " << seqs.size();
+    }
+}
+
+class ResumeTest : public SystemTest {};
+
+TEST_P(ResumeTest, AStreamCutTwoHundredTimesIsCompleteInTheEnd) {
+    Publisher publisher(server().http_port(), "cut");
+    EventReader reader(server().http_port(), "cut");
+    std::mt19937 random(20261124);
+    std::uniform_int_distribution<int> stay_ms(2, 60);
+    for (int cut = 0; cut < kCuts; ++cut) {
+        reader.read(std::chrono::milliseconds(stay_ms(random)), [] { return false; });
+    }
+    const std::uint64_t published = publisher.stop();
+    EXPECT_TRUE(reader.read(kPatience, [&] { return reader.last() >= published; }));
+    EXPECT_GT(published, 5000U);
+    EXPECT_EQ(reader.seqs().size(), published);
+    expect_dense(reader.seqs(), 0, 1);
+    EXPECT_TRUE(reader.resets().empty());
+}
+
+MILLRACE_ON_BOTH_STORES(ResumeTest);
+
+/// Keeps less than is published while a reader is away.
+class RetentionTest : public SystemTest {
+  protected:
+    std::string more_yaml() const override {
+        return "    retention: {messages: 500}\nlimits:\n  retention_interval: 100ms\n";
+    }
+    std::uint64_t first() {
+        const auto page = http_get(server().http_port(), "/v1/channels/short/messages?limit=1").json();
+        return page.at("first").to_number<std::uint64_t>();
+    }
+};
+
+TEST_P(RetentionTest, WhoWasAwayTooLongIsTold) {
+    Publisher publisher(server().http_port(), "short");
+    EventReader reader(server().http_port(), "short");
+    ASSERT_TRUE(reader.read(kPatience, [&] { return reader.last() >= 10; }));
+    const std::uint64_t left_at = reader.last();
+    // Retention goes on while messages come: this reader has lost its place long before the publisher stops.
+    ASSERT_TRUE(eventually([&] { return first() > left_at + 1000; }));
+    ASSERT_TRUE(reader.read(kPatience, [&] { return reader.last() > left_at + 1000; }));
+    ASSERT_GE(reader.resets().size(), 1U);
+    expect_dense({reader.seqs().begin(), reader.seqs().begin() + static_cast<std::ptrdiff_t>(left_at)}, 0, 1);
+    const std::uint64_t resumed_at = reader.seqs().at(reader.before_reset());
+    EXPECT_TRUE(
+        reader.resets().back().starts_with("{\"reset\":true,\"first\":" + std::to_string(resumed_at) + ","))
+        << reader.resets().back();
+    expect_dense(reader.seqs(), reader.before_reset(), resumed_at);
+    const std::uint64_t published = publisher.stop();
+    EXPECT_TRUE(eventually([&] { return first() == published - 499; })) << first() << " of " << published;
+    EXPECT_EQ(store()
+                  .query("select count(*), min(seq), max(seq) from " + store().messages() +
+                         " where channel = 'short'")
+                  .at(0),
+              "500|" + std::to_string(published - 499) + "|" + std::to_string(published));
+}
+
+MILLRACE_ON_BOTH_STORES(RetentionTest);
+
+}  // namespace
+}  // namespace millrace::system_test
