@@ -45,7 +45,10 @@ std::uint64_t seed() {
 }  // namespace
 
 Bridge::Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges)
-    : broker_(broker), bridges_(bridges), rosters_(*this), random_(seed()) {}
+    : broker_(broker), bridges_(bridges), rosters_(*this), random_(seed()) {
+    broker_.add_clients(*this);
+    broker_.set_presence(*this);
+}
 
 Bridge::~Bridge() = default;
 
@@ -82,14 +85,14 @@ SocketId Bridge::enrol(Session& session) {
     const std::uint32_t slot = free_slots_.back();
     free_slots_.pop_back();
     sessions_[slot] = &session;
-    counters_.sockets.add();
+    shard().counters().browser_sockets.add();
     return {random_(), shard().index(), slot};
 }
 
 void Bridge::forget(const SocketId& id) {
     sessions_[id.slot] = nullptr;
     free_slots_.push_back(id.slot);
-    counters_.sockets.subtract();
+    shard().counters().browser_sockets.subtract();
 }
 
 Session* Bridge::find(const SocketId& id) {
@@ -102,7 +105,7 @@ Room& Bridge::room(std::string_view name, bool wildcard) {
     std::unique_ptr<Room>& room = rooms_[std::string(name)];
     if (!room) {
         room = std::make_unique<Room>(*this, std::string(name), wildcard);
-        counters_.rooms.add();
+        shard().counters().browser_rooms.add();
     }
     return *room;
 }
@@ -115,7 +118,7 @@ Room* Bridge::find_room(std::string_view name) {
 void Bridge::release(Room& room) {
     if (!room.empty()) return;
     rooms_.erase(rooms_.find(room.name()));
-    counters_.rooms.subtract();
+    shard().counters().browser_rooms.subtract();
 }
 
 Bridge& Bridge::home_of(std::string_view channel) {
@@ -133,6 +136,29 @@ void Bridge::leave_roster(std::string_view channel, const SocketId& socket) {
     Bridge& home = home_of(channel);
     home.shard().post(
         [&home, channel = std::string(channel), socket] { home.rosters_.leave(channel, socket); });
+}
+
+void Bridge::list_clients(mqtt::ClientPage& page) {
+    for (const Session* session : sessions_) {
+        if (session == nullptr) continue;
+        const SocketIdText id(session->id());
+        if (page.wants(id.view())) page.add(id.view(), session->info());
+    }
+}
+
+bool Bridge::disconnect_client(std::string_view id) {
+    Session* session = find(parse_socket_id(id).value_or(SocketId{}));
+    if (session != nullptr) session->send_away();
+    return session != nullptr;
+}
+
+void Bridge::list_members(std::string channel, std::uint64_t after, std::size_t limit,
+                          std::function<void(mqtt::RosterPage)> done) {
+    Bridge& home = home_of(channel);
+    home.shard().post([this, &home, channel = std::move(channel), after, limit, done = std::move(done)] {
+        mqtt::RosterPage page = home.rosters_.list(channel, after, limit);
+        shard().post([page = std::move(page), done] { done(page); });
+    });
 }
 
 void Bridge::presence_full(const SocketId& to, std::string_view channel, SharedFrame frame) {

@@ -1,6 +1,7 @@
 // The browser door of one shard.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -11,7 +12,6 @@
 #include "bridge/presence.h"
 #include "bridge/room.h"
 #include "bridge/socket_id.h"
-#include "core/counters.h"
 #include "core/shard.h"
 #include "mqtt/broker/broker.h"
 
@@ -19,18 +19,10 @@ namespace millrace::bridge {
 
 class Session;
 
-/// What the door counts beside the shard's own Counters.
-struct BridgeCounters {
-    Counter sockets;           ///< open now
-    Counter rooms;             ///< channels and filters with a member on this shard
-    Counter ignored_frames;    ///< not JSON, or without an action
-    Counter dropped_presence;  ///< roster changes that a slow reader was spared; the roster follows later
-};
-
 /// Sessions and rooms of one shard, and the rosters of the channels that have their home here. Set up at
 /// start with the list of all bridges, by shard index; used by its shard's thread; outlives the shard's
 /// connections.
-class Bridge final : private Rosters::Output {
+class Bridge final : private Rosters::Output, private mqtt::ClientSource, private mqtt::Presence {
   public:
     Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges);
     ~Bridge();
@@ -48,7 +40,6 @@ class Bridge final : private Rosters::Output {
     mqtt::Broker& broker() { return broker_; }
     Shard& shard() { return broker_.shard(); }
     const config::Limits& limits() const { return broker_.config().limits; }
-    BridgeCounters& counters() { return counters_; }
 
     /// The message as a WebSocket frame; valid until the next call.
     ByteView encode(const Message& message);
@@ -84,12 +75,16 @@ class Bridge final : private Rosters::Output {
     void presence_full(const SocketId& to, std::string_view channel, SharedFrame frame) override;
     void presence_update(std::uint32_t shard, std::string_view channel, SharedFrame frame) override;
 
+    void list_clients(mqtt::ClientPage& page) override;
+    bool disconnect_client(std::string_view id) override;
+    void list_members(std::string channel, std::uint64_t after, std::size_t limit,
+                      std::function<void(mqtt::RosterPage)> done) override;
+
     Bridge& home_of(std::string_view channel);
     void deliver_private(const Private& message);
 
     mqtt::Broker& broker_;
     const std::vector<Bridge*>& bridges_;
-    BridgeCounters counters_;
     Rosters rosters_;
     std::vector<Session*> sessions_;
     std::vector<std::uint32_t> free_slots_;

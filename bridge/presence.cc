@@ -14,8 +14,20 @@ struct Rosters::Roster {
         bool watches = false;
     };
     boost::unordered_flat_map<SocketId, Entry> members;
+    using Item = decltype(members)::value_type;
     std::map<std::uint32_t, std::size_t> watchers;  ///< by shard; only shards that have some
-    std::uint64_t next_order = 0;
+    std::uint64_t next_order = 1;
+
+    /// Those that entered behind `after`, in the order of their entering.
+    std::vector<const Item*> in_order(std::uint64_t after) const {
+        std::vector<const Item*> found;
+        found.reserve(members.size());
+        for (const Item& item : members) {
+            if (item.second.order > after) found.push_back(&item);
+        }
+        std::ranges::sort(found, {}, [](const Item* item) { return item->second.order; });
+        return found;
+    }
 };
 
 Rosters::Rosters(Output& output) : output_(output) {}
@@ -59,16 +71,31 @@ void Rosters::announce(std::string_view channel, const Roster& roster, const Mem
 }
 
 void Rosters::answer(std::string_view channel, const Roster& roster, const SocketId& to) {
-    using Item = decltype(roster.members)::value_type;
-    std::vector<const Item*> members;
-    members.reserve(roster.members.size());
-    for (const Item& item : roster.members) members.push_back(&item);
-    std::ranges::sort(members, {}, [](const Item* item) { return item->second.order; });
+    const auto members = roster.in_order(0);
     ByteBuffer text;
     PresenceFull full(text, channel);
-    for (const Item* item : members) full.add(item->first, *item->second.principal);
+    for (const Roster::Item* item : members) full.add(item->first, *item->second.principal);
     full.finish();
     output_.presence_full(to, channel, share_text_frame(text.view()));
+}
+
+mqtt::RosterPage Rosters::list(std::string_view channel, std::uint64_t after, std::size_t limit) const {
+    mqtt::RosterPage page;
+    ByteBuffer json;
+    json.append("[");
+    if (const auto found = rosters_.find(std::string(channel)); found != rosters_.end()) {
+        const auto members = found->second->in_order(after);
+        page.total = found->second->members.size();
+        const std::size_t count = std::min(limit, members.size());
+        for (std::size_t i = 0; i < count; ++i) {
+            if (i != 0) json.append(",");
+            append_member(json, members[i]->first, *members[i]->second.principal);
+        }
+        if (count < members.size() && count != 0) page.next = members[count - 1]->second.order;
+    }
+    json.append("]");
+    page.members = json.text();
+    return page;
 }
 
 }  // namespace millrace::bridge

@@ -10,6 +10,7 @@
 #include "bridge/frames.h"
 #include "bridge/socket_id.h"
 #include "core/access/principal.h"
+#include "mqtt/broker/presence.h"
 
 namespace millrace::bridge {
 
@@ -42,6 +43,9 @@ class Rosters {
     /// itself included, and gets the changes that follow.
     void enter(std::string_view channel, const Member& member, bool watch);
     void leave(std::string_view channel, const SocketId& socket);
+
+    /// Members behind `after`, in the order of their entering.
+    mqtt::RosterPage list(std::string_view channel, std::uint64_t after, std::size_t limit) const;
 
     /// Channels with somebody in them.
     std::size_t size() const { return rosters_.size(); }

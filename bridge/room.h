@@ -49,6 +49,7 @@ class Room final : public mqtt::Subscriber {
     Member& member(std::uint32_t index) { return members_[index]; }
 
     void deliver(const MessagePtr& message, const mqtt::Match& match) override;
+    std::size_t clients() const override { return members_.size(); }
     void presence_update(const SharedFrame& frame);
 
   private:

@@ -20,6 +20,7 @@ Session::Session(Bridge& bridge, Connection& connection, access::PrincipalPtr pr
       principal_(std::move(principal)),
       decoder_(bridge.limits().websocket_message_bytes),
       id_(bridge.enrol(*this)),
+      connected_at_us_(bridge.shard().wall_clock_us()),
       refused_(refused) {}
 
 const access::Authoriser& Session::authoriser() const {
@@ -30,6 +31,20 @@ const std::string& Session::epoch() const {
 }
 std::size_t Session::history_bytes() const {
     return bridge_.limits().outbox_bytes / 4;
+}
+
+mqtt::ClientInfo Session::info() const {
+    mqtt::ClientInfo info;
+    info.address = connection_.peer();
+    info.protocol = "rt";
+    info.transport = "websocket";
+    info.user = principal_->name;
+    info.connected_at_us = connected_at_us_;
+    return info;
+}
+
+void Session::send_away() {
+    close(websocket::CloseCode::policy_violation, "disconnected by an administrator");
 }
 
 void Session::start(std::string_view complaint, std::string_view code) {
@@ -73,7 +88,7 @@ void Session::on_message(websocket::Opcode opcode, ByteView payload) {
         return close(websocket::CloseCode::unsupported_data, "frames are JSON texts");
     }
     std::optional<ClientFrame> frame = parse_client_frame(as_text(payload));
-    if (!frame) return bridge_.counters().ignored_frames.add();
+    if (!frame) return bridge_.shard().counters().ignored_frames.add();
     handle(std::move(*frame));
     if (waiting()) decoder_.stop();
 }
@@ -228,7 +243,7 @@ void Session::on_presence_full(std::string_view channel, const SharedFrame& fram
 
 void Session::dropped_presence() {
     stale_presence_ = true;
-    bridge_.counters().dropped_presence.add();
+    bridge_.shard().counters().dropped_presence.add();
 }
 
 void Session::on_drained() {

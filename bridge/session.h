@@ -13,6 +13,7 @@
 #include "core/access/authoriser.h"
 #include "core/net/connection.h"
 #include "core/net/websocket.h"
+#include "mqtt/broker/client_source.h"
 #include "store/log.h"
 
 namespace millrace::bridge {
@@ -41,6 +42,10 @@ class Session final : public Protocol, private websocket::Receiver {
     Bridge& bridge() { return bridge_; }
     const access::Authoriser& authoriser() const;
     const std::string& epoch() const;
+
+    mqtt::ClientInfo info() const;
+    /// By order of an administrator.
+    void send_away();
 
     // For rooms.
     void hold(const MessagePtr& message) { joining_->hold(message); }
@@ -112,6 +117,7 @@ class Session final : public Protocol, private websocket::Receiver {
     std::unique_ptr<Joining> joining_;
     SocketId id_;
     std::uint64_t next_token_ = 0;
+    const std::int64_t connected_at_us_;
     std::uint8_t unanswered_pings_ = 0;
     const bool refused_;
     bool reading_history_ = false;

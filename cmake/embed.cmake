@@ -1,16 +1,12 @@
 # Puts files into the binary. Included, it gives
-#   millrace_embed(target prefix folder files...)
-# which adds a generated source to the target: each file of the folder becomes an http::Asset under the
-# request path prefix/file. Run as a script (cmake -P), it writes that source.
-function(millrace_embed target prefix folder)
+#   millrace_embed(target path=file...)
+# which adds a generated source to the target: each file becomes an http::Asset under its request path, that of
+# an index.html being its folder. Run as a script (cmake -P), it writes that source.
+function(millrace_embed target)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded_assets.cc)
-  set(inputs "")
-  foreach(file IN LISTS ARGN)
-    list(APPEND inputs ${folder}/${file})
-  endforeach()
+  string(REGEX REPLACE "(^|;)[^;=]*=" "\\1" inputs "${ARGN}")
   add_custom_command(OUTPUT ${output}
-    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DPREFIX=${prefix} -DFOLDER=${folder} "-DFILES=${ARGN}"
-            -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} "-DFILES=${ARGN}" -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
     DEPENDS ${inputs} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
   target_sources(${target} PRIVATE ${output})
 endfunction()
@@ -37,16 +33,19 @@ if(CMAKE_SCRIPT_MODE_FILE)
   set(arrays "")
   set(table "")
   set(count 0)
-  foreach(file IN LISTS FILES)
-    file(READ ${FOLDER}/${file} hex HEX)
-    file(SIZE ${FOLDER}/${file} size)
-    file(SHA256 ${FOLDER}/${file} hash)
+  foreach(entry IN LISTS FILES)
+    string(REGEX MATCH "^([^=]*)=(.*)$" both "${entry}")
+    set(path ${CMAKE_MATCH_1})
+    set(file ${CMAKE_MATCH_2})
+    file(READ ${file} hex HEX)
+    file(SIZE ${file} size)
+    file(SHA256 ${file} hash)
     string(SUBSTRING ${hash} 0 16 hash)
     string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${hex}")
-    string(REGEX REPLACE "index.html$" "" name ${file})
+    string(REGEX REPLACE "index.html$" "" name ${path})
     millrace_content_type(${file} type)
     string(APPEND arrays "constexpr char kBytes${count}[] = {${bytes}'\\0'};\n")
-    string(APPEND table "    Asset{\"${PREFIX}/${name}\", \"${type}\", \"\\\"${hash}\\\"\", {kBytes${count}, ${size}}},\n")
+    string(APPEND table "    Asset{\"${name}\", \"${type}\", \"\\\"${hash}\\\"\", {kBytes${count}, ${size}}},\n")
     math(EXPR count "${count} + 1")
   endforeach()
   file(WRITE ${OUTPUT} "// Made by cmake/embed.cmake.

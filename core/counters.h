@@ -40,6 +40,11 @@ struct Counters {
     Counter dropped_offline;        ///< QoS 0 for a client that was not connected
     Counter dropped_no_member;      ///< of a shared subscription that nobody was left to have
     Counter dropped_retained_full;  ///< could not be kept as retained; was delivered all the same
+    Counter browser_sockets;        ///< of the bridge, open now
+    Counter browser_rooms;          ///< channels and filters with a browser on this shard
+    Counter event_streams;          ///< open now
+    Counter ignored_frames;         ///< of browsers: not JSON, or without an action
+    Counter dropped_presence;  ///< roster changes that a slow browser was spared; the roster follows later
     Counter closed_protocol_error;
     Counter closed_slow_reader;
     Counter closed_timed_out;

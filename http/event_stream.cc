@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "core/channel_name.h"
 #include "core/message_json.h"
@@ -43,7 +44,7 @@ StreamPosition parse_event_id(std::string_view text) {
 void serve_stream(Exchange& exchange) {
     Server& server = exchange.server;
     Session& session = exchange.session;
-    const std::optional<std::string> channel = percent_decode(exchange.channel);
+    const std::optional<std::string> channel = percent_decode(exchange.parameter);
     if (!channel || !is_legal(*channel, server.config().limits)) {
         return session.fail(bad_request("the path names neither a channel nor a filter"));
     }
@@ -82,6 +83,7 @@ void EventStream::start() {
     connection_.set_deadline(server_.config().limits.stream_keep_alive);
     server_.broker().subscribe(request_.channel, *this, {});
     subscribed_ = true;
+    server_.shard().counters().event_streams.add();
     if (!request_.stored) {
         if (request_.position) send_reset({});
         return;
@@ -206,8 +208,9 @@ void EventStream::on_deadline(TimePoint) {
 }
 
 void EventStream::leave() {
-    if (subscribed_) server_.broker().unsubscribe(request_.channel, *this);
-    subscribed_ = false;
+    if (!std::exchange(subscribed_, false)) return;
+    server_.broker().unsubscribe(request_.channel, *this);
+    server_.shard().counters().event_streams.subtract();
 }
 
 void EventStream::on_closed(error_code) {

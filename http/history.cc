@@ -4,6 +4,7 @@
 
 #include "core/channel_name.h"
 #include "core/message_json.h"
+#include "http/answer_address.h"
 #include "http/publish.h"
 #include "http/session.h"
 #include "http/target.h"
@@ -28,7 +29,7 @@ class WaitingForPage final : public Waiting {
   public:
     explicit WaitingForPage(access::PrincipalPtr principal) : principal_(std::move(principal)) {}
 
-    void on_page(Session& session, const Result<store::Page>& page) override {
+    void on_page(Session& session, const Result<store::Page>& page) {
         if (page.has_error()) return session.fail(problem_of(page.error()));
         ByteBuffer& body = session.server().scratch();
         append_page(body, *page, session.server().epoch());
@@ -64,7 +65,7 @@ class WaitingForPage final : public Waiting {
 
 void serve_history(Exchange& exchange) {
     Server& server = exchange.server;
-    std::optional<std::string> channel = percent_decode(exchange.channel);
+    std::optional<std::string> channel = percent_decode(exchange.parameter);
     if (!channel || !is_channel_name(*channel)) {
         return exchange.session.fail(bad_request("the path does not name a channel"));
     }
@@ -81,14 +82,11 @@ void serve_history(Exchange& exchange) {
     }
     range.channel = std::move(*channel);
     exchange.session.wait(std::make_unique<WaitingForPage>(exchange.principal));
-    Shard& shard = server.shard();
-    const ConnectionId id = exchange.session.connection().id();
-    // A connection with a request in progress is not handed to another protocol, so it still speaks HTTP.
-    auto done = [&shard, id, token = exchange.session.token()](const Result<store::Page>& page) {
-        Connection* connection = shard.connections().find(id);
-        if (connection != nullptr) static_cast<Session&>(connection->protocol()).on_page(token, page);
+    auto done = [address = AnswerAddress(exchange.session)](const Result<store::Page>& page) {
+        address.give<WaitingForPage>(
+            [&](Session& session, WaitingForPage& waiting) { waiting.on_page(session, page); });
     };
-    server.broker().store().read(std::move(range), shard, std::move(done));
+    server.broker().store().read(std::move(range), server.shard(), std::move(done));
 }
 
 }  // namespace millrace::http

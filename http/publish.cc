@@ -163,7 +163,7 @@ void publish_json(Exchange& exchange) {
 
 void publish_raw(Exchange& exchange) {
     const Request& request = exchange.request;
-    const std::optional<std::string> channel = percent_decode(exchange.channel);
+    const std::optional<std::string> channel = percent_decode(exchange.parameter);
     if (!channel || !is_channel_name(*channel)) {
         return exchange.session.fail(bad_request("the path does not name a channel"));
     }

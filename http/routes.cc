@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "http/administration.h"
 #include "http/batch.h"
 #include "http/event_stream.h"
 #include "http/health.h"
@@ -14,7 +15,11 @@
 namespace millrace::http {
 namespace {
 
-enum class Access : std::uint8_t { open, known };
+enum class Access : std::uint8_t {
+    open,
+    known,    ///< anonymous clients too where they may connect at all; the handler asks for the rest
+    backend,  ///< an API key
+};
 
 struct Route {
     Method method;
@@ -30,6 +35,11 @@ constexpr std::array kRoutes{
     Route{Method::post, "/v1/channels/{channel}", Access::known, publish_raw},
     Route{Method::get, "/v1/channels/{channel}/messages", Access::known, serve_history},
     Route{Method::get, "/v1/channels/{channel}/stream", Access::known, serve_stream},
+    Route{Method::delete_, "/v1/channels/{channel}/messages", Access::backend, purge_channel},
+    Route{Method::get, "/v1/channels/{channel}/presence", Access::known, serve_presence},
+    Route{Method::get, "/v1/channels", Access::backend, serve_channels},
+    Route{Method::get, "/v1/clients", Access::backend, serve_clients},
+    Route{Method::delete_, "/v1/clients/{id}", Access::backend, disconnect_client},
     Route{Method::get, "/readyz", Access::open, serve_readiness},
     Route{Method::get, "/metrics", Access::known, serve_metrics},
 };
@@ -75,6 +85,17 @@ access::PrincipalPtr authenticate(Exchange& exchange, bool anonymous_allowed) {
     return nullptr;
 }
 
+/// False, and answered: for backends only.
+bool may_administer(Exchange& exchange) {
+    const access::Decision decision =
+        exchange.server.authoriser().may(*exchange.principal, access::Action::administer, {});
+    if (decision.allowed) return true;
+    Problem problem = problem_of(Errc::not_authorised);
+    problem.detail = decision.reason;
+    exchange.session.fail(problem);
+    return false;
+}
+
 /// What the browser asks before it sends what a plain form could not (Fetch, CORS-preflight request).
 void serve_options(Exchange& exchange, std::string_view allow, bool foreign) {
     const bool preflight =
@@ -116,7 +137,7 @@ std::string methods_of(std::string_view path) {
 void serve_other(Exchange& exchange, bool foreign) {
     const Request& request = exchange.request;
     if (request.method == Method::options && request.path == "*")
-        return serve_options(exchange, "GET, HEAD, POST", foreign);
+        return serve_options(exchange, "GET, HEAD, POST, DELETE", foreign);
     const std::string allow = methods_of(request.path);
     if (allow.empty()) {
         exchange.session.fail(
@@ -142,11 +163,13 @@ void dispatch(Exchange& exchange, bool foreign) {
     }
     const Method method = wanted_method(request.method);
     for (const Route& route : kRoutes) {
-        if (route.method != method || !match_path(route.pattern, request.path, exchange.channel)) continue;
-        const bool open = route.access == Access::open || exchange.server.authoriser().anonymous_allowed();
+        if (route.method != method || !match_path(route.pattern, request.path, exchange.parameter)) continue;
+        const bool open = route.access == Access::open ||
+                          (route.access == Access::known && exchange.server.authoriser().anonymous_allowed());
         exchange.principal = authenticate(exchange, open);
-        if (exchange.principal) route.handler(exchange);
-        return;
+        if (!exchange.principal) return;
+        if (route.access == Access::backend && !may_administer(exchange)) return;
+        return route.handler(exchange);
     }
     UpgradeHandler* upgrades = exchange.server.upgrades();
     if (method == Method::get && upgrades != nullptr && upgrades->serves(request.path)) {
@@ -157,6 +180,15 @@ void dispatch(Exchange& exchange, bool foreign) {
     }
     if (method == Method::get && serve_static_file(exchange)) return;
     serve_other(exchange, foreign);
+}
+
+std::vector<std::string> route_names() {
+    std::vector<std::string> names;
+    for (const Route& route : kRoutes) {
+        const std::string_view method = method_name(route.method);
+        names.push_back(std::string(method.substr(0, method.find(','))) + " " + std::string(route.pattern));
+    }
+    return names;
 }
 
 }  // namespace millrace::http

@@ -1,6 +1,9 @@
 // Which handler serves which request.
 #pragma once
 
+#include <string>
+#include <vector>
+
 namespace millrace::http {
 
 struct Exchange;
@@ -8,5 +11,8 @@ struct Exchange;
 /// Checks who asks and serves, or answers why not. `foreign`: a web page of an origin that is not allowed
 /// asks.
 void dispatch(Exchange& exchange, bool foreign);
+
+/// Every route of the table as `GET /v1/channels/{channel}/messages`, to compare documents with.
+std::vector<std::string> route_names();
 
 }  // namespace millrace::http

@@ -57,7 +57,7 @@ struct Exchange {
     Session& session;
     const Request& request;
     access::PrincipalPtr principal;
-    std::string_view channel;  ///< `{channel}` of the path, still percent-encoded
+    std::string_view parameter;  ///< what stands for the braces of the route, still percent-encoded
 };
 
 }  // namespace millrace::http

@@ -205,12 +205,6 @@ void Session::on_published(std::uint64_t token, const PublishResult& result) {
     finish_waiting();
 }
 
-void Session::on_page(std::uint64_t token, const Result<store::Page>& page) {
-    if (!waiting_ || token != token_) return;
-    waiting_->on_page(*this, page);
-    finish_waiting();
-}
-
 void Session::on_deadline(TimePoint) {
     if (phase_ == Phase::idle) return connection_.close();
     server_.shard().counters().closed_timed_out.add();

@@ -8,7 +8,6 @@
 #include "core/net/protocol.h"
 #include "http/response.h"
 #include "http/server.h"
-#include "store/log.h"
 
 namespace millrace::http {
 
@@ -24,7 +23,6 @@ class Waiting {
     virtual ~Waiting() = default;
     /// A publish of this request has ended; `index` counts the request's publishes from 0.
     virtual void on_published(Session&, std::size_t, const PublishResult&) {}
-    virtual void on_page(Session&, const Result<store::Page>&) {}
 };
 
 /// Takes one request after the other: the next is not looked at before the last is answered, so answers leave
@@ -49,8 +47,13 @@ class Session final : public Protocol {
 
     Server& server() { return server_; }
     Connection& connection() { return connection_; }
-    /// A history read of the request `token` has ended.
-    void on_page(std::uint64_t token, const Result<store::Page>& page);
+    /// Gives what the request waits for its answer, unless the request `token` has ended.
+    template <class Use>
+    void resume(std::uint64_t token, Use use) {
+        if (!waiting_ || token != token_) return;
+        use(*waiting_);
+        finish_waiting();
+    }
 
     std::size_t on_bytes(ByteView bytes) override;
     void on_closed(error_code reason) override;

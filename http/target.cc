@@ -49,15 +49,15 @@ bool read_number(std::string_view query, std::string_view name, std::optional<st
     return !text || value;
 }
 
-bool match_path(std::string_view pattern, std::string_view path, std::string_view& channel) {
-    constexpr std::string_view kHole = "{channel}";
-    const std::size_t hole = pattern.find(kHole);
+bool match_path(std::string_view pattern, std::string_view path, std::string_view& parameter) {
+    const std::size_t hole = pattern.find('{');
     if (hole == std::string_view::npos) return pattern == path;
     if (!path.starts_with(pattern.substr(0, hole))) return false;
     const std::string_view rest = path.substr(hole);
     const std::string_view segment = rest.substr(0, rest.find('/'));
-    if (segment.empty() || rest.substr(segment.size()) != pattern.substr(hole + kHole.size())) return false;
-    channel = segment;
+    const std::string_view behind = pattern.substr(pattern.find('}') + 1);
+    if (segment.empty() || rest.substr(segment.size()) != behind) return false;
+    parameter = segment;
     return true;
 }
 

@@ -19,8 +19,8 @@ bool read_number(std::string_view query, std::string_view name, std::optional<st
 /// `text` as a number; nothing when it is none.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
-/// Whether `path` has the form of `pattern`, where `{channel}` stands for one whole, non-empty segment, which
-/// is then found in `channel`.
-bool match_path(std::string_view pattern, std::string_view path, std::string_view& channel);
+/// Whether `path` has the form of `pattern`, where a name in braces stands for one whole, non-empty segment,
+/// which is then found in `parameter`.
+bool match_path(std::string_view pattern, std::string_view path, std::string_view& parameter);
 
 }  // namespace millrace::http

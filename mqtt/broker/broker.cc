@@ -77,6 +77,14 @@ void Broker::route(const MessagePtr& message) {
     }
 }
 
+std::size_t Broker::count_clients(std::string_view channel) {
+    std::size_t count = 0;
+    for (const SubscriptionIndex::Found& found : index_.find(channel, nullptr)) {
+        count += found.subscriber->clients();
+    }
+    return count;
+}
+
 void Broker::finish_run(const CommittedRun& run) {
     for (const store::Committed& entry : run) {
         if (entry.append.origin.generation == 0 || entry.append.origin.shard != shard_.index()) continue;

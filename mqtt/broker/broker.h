@@ -10,8 +10,10 @@
 #include "core/message.h"
 #include "core/net/protocol.h"
 #include "core/shard.h"
+#include "mqtt/broker/client_source.h"
 #include "mqtt/broker/group_home.h"
 #include "mqtt/broker/group_members.h"
+#include "mqtt/broker/presence.h"
 #include "mqtt/broker/retained.h"
 #include "mqtt/broker/subscriber.h"
 #include "mqtt/broker/subscription_index.h"
@@ -74,6 +76,17 @@ class Broker final : public TurnEnd {
     /// Delivers to this shard's subscribers; committed runs and other shards' live messages end here.
     void route(const MessagePtr& message);
 
+    /// For administration: costs a look at every subscription.
+    const SubscriptionIndex& subscriptions() const { return index_; }
+    /// How many clients of this shard a message on the channel would reach.
+    std::size_t count_clients(std::string_view channel);
+    /// Who lists the clients of one door; lives as long as the shard's connections.
+    void add_clients(ClientSource& source) { clients_.push_back(&source); }
+    const std::vector<ClientSource*>& clients() const { return clients_; }
+    /// The rosters, once there are some.
+    void set_presence(Presence& presence) { presence_ = &presence; }
+    Presence* presence() { return presence_; }
+
     void on_turn_end() override;
 
   private:
@@ -91,6 +104,8 @@ class Broker final : public TurnEnd {
     const access::Authoriser& authoriser_;
     SubscriptionIndex index_;
     RetainedMap retained_;
+    std::vector<ClientSource*> clients_;
+    Presence* presence_ = nullptr;
     std::vector<std::vector<MessagePtr>>
         outgoing_;                               ///< live messages for other shards, sent at the turn's end
     std::atomic<std::size_t> subscriptions_{0};  ///< read by lanes and other shards

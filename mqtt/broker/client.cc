@@ -14,6 +14,7 @@ Client::Client(SessionTable& sessions, Connection& connection)
 Client::Client(SessionTable& sessions, Connection& connection, Outbox& out)
     : sessions_(sessions),
       connection_(connection),
+      connected_at_us_(sessions.shard().wall_clock_us()),
       machine_(sessions.context(), *this, out, connection.out()) {
     // 3.1.4: who says nothing is not kept.
     connection_.set_deadline(sessions.broker().config().limits.connect_timeout);
@@ -118,6 +119,18 @@ void Client::begin(ClientSession& seat, Session& session, bool present, bool ass
     }
     connection_.wake();
     read_on();
+}
+
+ClientInfo Client::info() const {
+    ClientInfo info;
+    info.address = connection_.peer();
+    info.protocol = machine_.version() == Version::v5     ? "mqtt-5.0"
+                    : machine_.version() == Version::v311 ? "mqtt-3.1.1"
+                                                          : "mqtt-3.1";
+    info.transport = in_websocket() ? "websocket" : "tcp";
+    info.user = seat_->principal().name;
+    info.connected_at_us = connected_at_us_;
+    return info;
 }
 
 void Client::on_connect(const Connect& connect) {

@@ -8,6 +8,7 @@
 #include "core/net/connection.h"
 #include "core/net/protocol.h"
 #include "mqtt/broker/client_session.h"
+#include "mqtt/broker/client_source.h"
 #include "mqtt/session/host.h"
 #include "mqtt/session/machine.h"
 
@@ -29,6 +30,11 @@ class Client : public Protocol, private Host {
     /// The session is on its way from another shard; `seat` wants to know if the connection ends before.
     void wait_for(ClientSession& seat) { seat_ = &seat; }
     void begin(ClientSession& seat, Session& session, bool present, bool assigned);
+    /// Empty until the session is here.
+    std::string_view id() const { return session_ == nullptr ? std::string_view{} : session_->client_id(); }
+    ClientInfo info() const;
+    /// By order of an administrator.
+    void send_away() { machine_.end(ReasonCode::administrative_action); }
     /// Somebody else connected with the client id; the session is theirs.
     void taken_over();
     void send(const MessagePtr& message, std::uint8_t qos, bool retain,
@@ -44,6 +50,7 @@ class Client : public Protocol, private Host {
     Connection& connection() { return connection_; }
     const Machine& machine() const { return machine_; }
     std::size_t outbox_limit() const;
+    virtual bool in_websocket() const { return false; }
     /// The machine waits no longer: it is to be given what it left.
     virtual void read_on() { connection_.resume(); }
     /// Closes the connection of a client that listens no more.
@@ -77,6 +84,7 @@ class Client : public Protocol, private Host {
     Session* session_ = nullptr;     ///< from begin() to the end
     std::unique_ptr<std::string> client_json_;
     TimePoint last_packet_{};
+    std::int64_t connected_at_us_;
     Machine machine_;
 };
 

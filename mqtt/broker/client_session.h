@@ -68,6 +68,8 @@ class ClientSession final : public Subscriber, private Timer {
     const access::Principal& principal() const { return *principal_; }
     const access::PrincipalPtr& principal_pointer() const { return principal_; }
     SessionTable& table() { return table_; }
+    /// nullptr: not connected.
+    Client* client() const { return client_; }
     std::size_t index() const { return index_; }
     void set_index(std::size_t index) { index_ = static_cast<std::uint32_t>(index); }
 

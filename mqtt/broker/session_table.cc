@@ -41,6 +41,7 @@ SessionTable::SessionTable(Broker& broker, SessionDirectory& directory)
       context_(limits_of(broker.config().limits), broker.store().epoch(), broker.shard().counters()),
       random_(std::random_device{}()) {
     shard().at_turn_end(*this);
+    broker_.add_clients(*this);
 }
 
 SessionTable::~SessionTable() = default;
@@ -68,6 +69,24 @@ void SessionTable::destroy(ClientSession& session) {
         sessions_[index]->set_index(index);
     }
     sessions_.pop_back();
+}
+
+void SessionTable::list_clients(ClientPage& page) {
+    for (const std::unique_ptr<ClientSession>& session : sessions_) {
+        const Client* client = session->client();
+        if (client == nullptr || !page.wants(client->id())) continue;
+        page.add(client->id(), client->info());
+    }
+}
+
+bool SessionTable::disconnect_client(std::string_view id) {
+    for (const std::unique_ptr<ClientSession>& session : sessions_) {
+        Client* client = session->client();
+        if (client == nullptr || client->id() != id) continue;
+        client->send_away();
+        return true;
+    }
+    return false;
 }
 
 void SessionTable::on_turn_end() {

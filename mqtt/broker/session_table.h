@@ -21,7 +21,7 @@ class Client;
 
 /// Owns the ClientSessions of its shard and what MQTT connections of this shard share. Made after the shard's
 /// Broker and destroyed before it; its members belong to the shard's thread.
-class SessionTable final : public TurnEnd {
+class SessionTable final : public TurnEnd, private ClientSource {
   public:
     SessionTable(Broker& broker, SessionDirectory& directory);
     ~SessionTable();
@@ -46,6 +46,9 @@ class SessionTable final : public TurnEnd {
     void on_turn_end() override;
 
   private:
+    void list_clients(ClientPage& page) override;
+    bool disconnect_client(std::string_view id) override;
+
     Broker& broker_;
     SessionDirectory& directory_;
     SessionContext context_;

@@ -1,6 +1,7 @@
 // Who receives: the port that MQTT sessions and browser rooms implement.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -30,6 +31,8 @@ class Subscriber {
     virtual void deliver(const MessagePtr& message, const Match& match) = 0;
     /// For No Local [MQTT-3.8.3-3]: equal to Message::origin() of what this subscriber published itself.
     virtual const void* origin() const { return nullptr; }
+    /// How many clients stand behind it.
+    virtual std::size_t clients() const { return 1; }
 
   protected:
     Subscriber() = default;

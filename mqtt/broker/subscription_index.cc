@@ -264,4 +264,8 @@ const std::vector<SubscriptionIndex::Found>& SubscriptionIndex::find(std::string
     return impl.found;
 }
 
+void SubscriptionIndex::for_each_exact(const std::function<void(const std::string&)>& visit) const {
+    for (const auto& [filter, entries] : impl_->exact) visit(filter);
+}
+
 }  // namespace millrace::mqtt

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +33,9 @@ class SubscriptionIndex {
     /// Everybody the topic reaches, each once, overlapping subscriptions merged. Valid until the next call;
     /// `origin` is the publisher, left out where a subscription says No Local.
     const std::vector<Found>& find(std::string_view topic, const void* origin);
+
+    /// Calls `visit` for each filter without wildcards that somebody has.
+    void for_each_exact(const std::function<void(const std::string&)>& visit) const;
 
     std::size_t size() const { return size_; }
 

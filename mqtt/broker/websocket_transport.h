@@ -23,6 +23,7 @@ class WebSocketTransport final : public Client, private websocket::Receiver {
     void on_close(std::uint16_t code, std::string_view reason) override;
     void read_on() override;
     void hang_up() override;
+    bool in_websocket() const override { return true; }
 
     void digest();
     void close(websocket::CloseCode code, const char* why);

@@ -211,14 +211,14 @@ TEST_F(MembersTest, ALeftRoomIsForgotten) {
     Browser ada = member("room", 0);
     Browser bob = member("room", 0);
     Browser eve = member("room", 0);
-    EXPECT_EQ(bridges_[0]->counters().rooms.value(), 1U);
+    EXPECT_EQ(bridges_[0]->shard().counters().browser_rooms.value(), 1U);
     ada.close();
-    EXPECT_TRUE(until([&] { return bridges_[0]->counters().sockets.value() == 2; }));
+    EXPECT_TRUE(until([&] { return bridges_[0]->shard().counters().browser_sockets.value() == 2; }));
     publish("room", "1");
     ASSERT_TRUE(frames_of(bob, 1) && frames_of(eve, 1));
     bob.close();
     eve.close();
-    EXPECT_TRUE(until([&] { return bridges_[0]->counters().rooms.value() == 0; }));
+    EXPECT_TRUE(until([&] { return bridges_[0]->shard().counters().browser_rooms.value() == 0; }));
 }
 
 TEST_F(MembersTest, ASlowReaderLosesRosterChangesFirstAndGetsTheRosterLater) {
@@ -234,7 +234,7 @@ TEST_F(MembersTest, ASlowReaderLosesRosterChangesFirstAndGetsTheRosterLater) {
         ++published;
         Browser guest = browser(0);
         guest.join("room");
-        return bridges_[0]->counters().dropped_presence.value() > 0;
+        return bridges_[0]->shard().counters().dropped_presence.value() > 0;
     }));
     EXPECT_EQ(slow.close_code(), 0);
     std::set<std::string> present;

@@ -244,7 +244,7 @@ TEST_F(ReplayTest, ASocketThatClosesWhileItsHistoryIsReadIsForgotten) {
     ASSERT_TRUE(reading(1));
     ada.close();
     scripted_.hold(Hold::nothing);
-    EXPECT_TRUE(until([&] { return bridges_[0]->counters().rooms.value() == 0; }));
+    EXPECT_TRUE(until([&] { return bridges_[0]->shard().counters().browser_rooms.value() == 0; }));
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ TEST_F(SessionTest, JunkIsIgnoredAndCounted) {
     ada.join("room");
     ASSERT_TRUE(frames_of(ada, 1));
     EXPECT_EQ(action(ada.next_json()), "join");
-    EXPECT_EQ(bridges_[0]->counters().ignored_frames.value(), 3U);
+    EXPECT_EQ(bridges_[0]->shard().counters().ignored_frames.value(), 3U);
 }
 
 TEST_F(SessionTest, UnknownActionIsAnError) {
@@ -196,7 +196,7 @@ TEST_F(SessionTest, SilentSocketsArePingedTwiceAndClosed) {
     EXPECT_TRUE(until([&] { return silent.closed_by_server(); }));
     EXPECT_EQ(silent.pings(), 2);
     EXPECT_EQ(shards_[0]->counters().closed_timed_out.value(), 1U);
-    EXPECT_EQ(bridges_[0]->counters().sockets.value(), 0U);
+    EXPECT_EQ(bridges_[0]->shard().counters().browser_sockets.value(), 0U);
 }
 
 TEST_F(SessionTest, WhoAnswersIsNotClosed) {

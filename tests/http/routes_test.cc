@@ -28,7 +28,7 @@ class HttpRoutesTest : public HttpFixture {
 };
 
 TEST_F(HttpRoutesTest, UnknownPathsAre404AndWrongMethods405) {
-    for (const char* path : {"/", "/v1/nowhere", "/v1/channels", "/v1/channels/a/b/messages",
+    for (const char* path : {"/", "/v1/nowhere", "/v1/channel", "/v1/channels/a/b/messages",
                              "/examples/../etc/passwd", "/examples/%2e%2e/passwd", "/healthz/"}) {
         SCOPED_TRACE(path);
         expect_problem(get(path), 404);

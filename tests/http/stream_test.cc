@@ -9,10 +9,10 @@
 namespace millrace::http {
 namespace {
 
-using ::testing::HasSubstr;
 using millrace::testing::HttpAnswer;
-using ::testing::Not;
 using millrace::testing::Peer;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class StreamTest : public millrace::testing::HttpFixture {
   protected:
