@@ -20,11 +20,26 @@ class NoHistory final : public store::Reader {
     Result<std::vector<MessagePtr>> retained() override { return std::vector<MessagePtr>{}; }
 };
 
+class NothingToMaintain final : public store::Maintenance {
+  public:
+    Result<std::uint32_t> trim(const store::Trim&) override { return 0U; }
+    Result<store::ChannelInfo> find(std::string_view) override { return store::ChannelInfo{}; }
+    Result<std::vector<store::ChannelInfo>> channels(std::int64_t, std::uint32_t) override {
+        return std::vector<store::ChannelInfo>{};
+    }
+    Result<std::vector<store::ChannelInfo>> channels_by_name(std::string_view, std::uint32_t) override {
+        return std::vector<store::ChannelInfo>{};
+    }
+};
+
 class NullBackend final : public store::Backend {
   public:
     const std::string& epoch() const override { return epoch_; }
     std::unique_ptr<store::Log> open_log() override { return std::make_unique<NullLog>(); }
     std::unique_ptr<store::Reader> open_reader() override { return std::make_unique<NoHistory>(); }
+    std::unique_ptr<store::Maintenance> open_maintenance() override {
+        return std::make_unique<NothingToMaintain>();
+    }
 
   private:
     std::string epoch_ = "7f3a9c21e5b8";
