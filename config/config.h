@@ -116,7 +116,7 @@ struct Limits {
     milliseconds connect_timeout = std::chrono::seconds(10);
     milliseconds keep_alive_max{0};
     std::uint16_t receive_maximum = 256;
-    std::uint16_t inflight_messages = 20;
+    std::uint16_t inflight_messages = 100;
     std::uint16_t topic_alias_maximum = 16;
     std::size_t subscriptions_per_client = 10'000;
     milliseconds session_expiry = std::chrono::hours(24);

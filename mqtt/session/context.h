@@ -23,7 +23,7 @@ struct SessionLimits {
     std::uint32_t session_expiry_s = 86'400;
     std::uint16_t keep_alive_max_s = 0;  ///< 0: any
     std::uint16_t receive_maximum = 256;
-    std::uint16_t inflight_messages = 20;
+    std::uint16_t inflight_messages = 100;
     std::uint16_t topic_alias_maximum = 16;
 };
 
