@@ -21,7 +21,8 @@ Broker::Broker(Shard& shard, BrokerContext& context, const access::Authoriser& a
       retained_(context.config->limits.retained_messages, context.config->limits.retained_bytes),
       outgoing_(context.brokers.size()),
       home_(*this),
-      members_(*this) {
+      members_(*this),
+      grace_periods_(*this) {
     shard_.at_turn_end(*this);
 }
 
@@ -55,6 +56,11 @@ void Broker::route_live(const MessagePtr& message) {
 
 bool Broker::interested() const {
     return subscriptions_.load(std::memory_order_acquire) != 0 || home_.expects();
+}
+
+bool Broker::lanes_distribute() {
+    // A write, not only a read: a lane that counts itself in later then synchronises with this thread.
+    return context_.distributing.fetch_add(0, std::memory_order_acq_rel) != 0;
 }
 
 bool Broker::subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options) {
@@ -106,6 +112,7 @@ void Broker::on_turn_end() {
         });
     }
     home_.send();
+    grace_periods_.on_turn_end();
 }
 
 void Distributor::committed(std::vector<store::Committed> committed) {
@@ -117,10 +124,12 @@ void Distributor::committed(std::vector<store::Committed> committed) {
     for (const store::Committed& entry : *run) {
         if (entry.append.origin.generation != 0) waited_for[entry.append.origin.shard] = true;
     }
+    context_.distributing.fetch_add(1, std::memory_order_acq_rel);
     for (Broker* broker : context_.brokers) {
         if (!retains && !waited_for[broker->shard().index()] && !broker->interested()) continue;
         broker->shard().post([broker, run] { broker->finish_run(*run); });
     }
+    context_.distributing.fetch_sub(1, std::memory_order_release);
 }
 
 }  // namespace millrace::mqtt

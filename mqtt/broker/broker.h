@@ -11,6 +11,7 @@
 #include "core/net/protocol.h"
 #include "core/shard.h"
 #include "mqtt/broker/client_source.h"
+#include "mqtt/broker/grace_periods.h"
 #include "mqtt/broker/group_home.h"
 #include "mqtt/broker/group_members.h"
 #include "mqtt/broker/presence.h"
@@ -27,7 +28,8 @@ class Broker;
 struct BrokerContext {
     const config::Config* config = nullptr;
     store::Store* store = nullptr;
-    std::vector<Broker*> brokers;  ///< by shard index
+    std::vector<Broker*> brokers;           ///< by shard index
+    std::atomic<unsigned> distributing{0};  ///< lanes that are posting a run to shards
 };
 
 /// One publish, with who wants it and who waits for the end of it.
@@ -69,6 +71,10 @@ class Broker final : public TurnEnd {
     /// Shared subscriptions: the groups that belong to this shard, and this shard's members of any group.
     GroupHome& home() { return home_; }
     GroupMembers& members() { return members_; }
+    GracePeriods& grace_periods() { return grace_periods_; }
+    /// Whether a lane is posting a run. False: what any lane begins to post from now on sees every
+    /// subscription that this thread knows of.
+    bool lanes_distribute();
     const RetainedMap& retained() const { return retained_; }
     /// What the store still knows as retained; before the shard runs.
     void restore_retained(const MessagePtr& message) { retained_.update(message); }
@@ -111,6 +117,7 @@ class Broker final : public TurnEnd {
     std::atomic<std::size_t> subscriptions_{0};  ///< read by lanes and other shards
     GroupHome home_;
     GroupMembers members_;
+    GracePeriods grace_periods_;
 };
 
 /// Where lanes hand their commits: acknowledges to the shards that wait, then delivers to those with

@@ -23,7 +23,7 @@ ClientSession::ClientSession(SessionTable& table, std::size_t index)
 
 ClientSession::~ClientSession() {
     if (session_) discard_session();
-    if (hand_over_) stop_forwarding();
+    if (hand_over_) unsubscribe_stub();
 }
 
 void ClientSession::unsubscribe(std::string_view filter) {
@@ -155,23 +155,12 @@ void ClientSession::end() {
 }
 
 void ClientSession::destroy_if_done() {
-    const bool expects_letters = owner_ || (hand_over_ && hand_over_->predecessor != nullptr);
+    const bool expects_letters =
+        owner_ || (hand_over_ && (hand_over_->predecessor != nullptr || hand_over_->graces != 0));
     if (state_ == State::gone && !expects_letters) table_.destroy(*this);
 }
 
 void ClientSession::on_timer(TimePoint) {
-    if (state_ == State::stub) {
-        stop_forwarding();
-        post(*hand_over_->successor, &ClientSession::finished);
-        state_ = State::gone;
-        destroy_if_done();
-    } else {
-        on_time_passed();
-    }
-}
-
-/// The will's delay has passed, or the session's expiry interval has, which is never later than the will.
-void ClientSession::on_time_passed() {
     const bool delayed = session_->will != nullptr;
     publish_will();
     const Session& session = *session_;
@@ -185,9 +174,8 @@ const void* ClientSession::origin() const {
 }
 
 void ClientSession::deliver(const MessagePtr& message, const Match& match) {
-    if (!hand_over_) return emit(message, match);
-    if (state_ != State::catching_up) return take(message, match);
-    hand_over_->held.emplace_back(message, match);
+    if (hand_over_) return deliver_moving(message, match);
+    emit(message, match);
 }
 
 /// Comes one way only, and to nobody else: so it is neither held nor compared.

@@ -34,14 +34,14 @@ struct ConnectRequest {
 /// shard's SessionTable; belongs to that shard's thread; other shards hold pointers only to send letters to
 /// it.
 ///
-///   successor                      predecessor
-///       |------- take_over ------------->|   its client is sent away; it gathers until the turn ends
+///       successor                      predecessor
+///       |------- take_over ------------->|   its client is sent away; what arrives is held for a grace
+///       period
 ///       |<------ arrived (Session) ------|   the client is answered; what arrives directly is held
-///       |<------ forward * --------------|
-///       |------- subscribed ------------>|
-///       |<------ caught_up --------------|   what is held and was not forwarded is delivered
-///       |<------ forward * --------------|   what another thread was late to send us
-///       |<------ finished ---------------|
+///       |<------ forward * --------------|   what was held over there, and what still arrives there
+///       |------- subscribed ------------>|   forwarding goes on for a grace period
+///       |<------ caught_up --------------|   what is held and was not forwarded is delivered; for a grace
+///                                            period nothing that was forwarded is taken again
 class ClientSession final : public Subscriber, private Timer {
   public:
     ClientSession(SessionTable& table, std::size_t index);
@@ -78,7 +78,7 @@ class ClientSession final : public Subscriber, private Timer {
         awaiting,     ///< the predecessor has the session
         catching_up,  ///< the session is here; what the predecessor still gets is on its way
         active,
-        leaving,  ///< to be sent when the turn ends
+        leaving,  ///< the session is here; what arrives is held, to be forwarded
         stub,     ///< the successor has the session; forwards
         gone,     ///< nothing but letters is waited for
     };
@@ -93,22 +93,23 @@ class ClientSession final : public Subscriber, private Timer {
     /// What only a session between two shards needs.
     struct HandOver {
         ConnectRequest request;                ///< while awaiting
-        ClientSession* predecessor = nullptr;  ///< until it has finished
+        ClientSession* predecessor = nullptr;  ///< until it has said `caught_up`
         ClientSession* successor = nullptr;
         bool successor_wants_session = false;
         bool ignores_forwards = false;     ///< the session that they were for has ended here
         const void* origin = nullptr;      ///< of the stub
         std::vector<std::string> filters;  ///< of the stub
         std::vector<Arrival> held;
-        std::unordered_set<MessagePtr> seen;  ///< while a message can come both ways
+        std::unordered_set<MessagePtr> seen;  ///< forwarded to us, and may come directly too
+        unsigned graces = 0;                  ///< that have not ended
     };
 
+    /// The will's delay has passed, or the session's expiry interval has, which is never later than the will.
     void on_timer(TimePoint now) override;
-    void on_time_passed();
     void arm(std::uint32_t seconds);
     HandOver& hand_over();
     void emit(const MessagePtr& message, const Match& match, const Share* share = nullptr);
-    void take(const MessagePtr& message, const Match& match);
+    void deliver_moving(const MessagePtr& message, const Match& match);
 
     void begin(Client& client, ConnectRequest request, bool present);
     void replace_session(std::string client_id);
@@ -129,13 +130,16 @@ class ClientSession final : public Subscriber, private Timer {
     void subscribed();
     void caught_up();
     void forward(const Arrival& arrival);
-    void finished();
 
-    /// Posts a letter behind all messages of this turn.
     void post(ClientSession& to, void (ClientSession::*letter)());
+    void forward_to_successor(Arrival arrival);
+    /// Goes on with `step` when a grace period has passed.
+    void wait(void (ClientSession::*step)());
     void let_go();
     void send_session();
-    void stop_forwarding();
+    void stop();
+    void settled();
+    void unsubscribe_stub();
     void leave_groups();
 
     SessionTable& table_;

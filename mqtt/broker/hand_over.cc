@@ -7,14 +7,6 @@
 #include "mqtt/codec/topic.h"
 
 namespace millrace::mqtt {
-namespace {
-
-/// How long a thread may take between posting one message to two shards before it is lost or comes twice.
-constexpr Milliseconds kStubLingers{250};
-/// The newest messages of a session's queue that might still be on their way to its new shard as well.
-constexpr std::size_t kRecent = 256;
-
-}  // namespace
 
 ClientSession::Arrival::Arrival(MessagePtr what, const Match& how)
     : message(std::move(what)), identifiers(how.identifiers.begin(), how.identifiers.end()), match(how) {}
@@ -26,7 +18,28 @@ Match ClientSession::Arrival::view() const {
 }
 
 void ClientSession::post(ClientSession& to, void (ClientSession::*letter)()) {
-    table_.at_end_of_turn([&to, letter] { to.table_.shard().post([&to, letter] { (to.*letter)(); }); });
+    to.table_.shard().post([&to, letter] { (to.*letter)(); });
+}
+
+void ClientSession::wait(void (ClientSession::*step)()) {
+    ++hand_over_->graces;
+    table_.broker().grace_periods().wait([this, step] {
+        --hand_over_->graces;
+        (this->*step)();
+    });
+}
+
+void ClientSession::deliver_moving(const MessagePtr& message, const Match& match) {
+    switch (state_) {
+        case State::leaving:
+        case State::catching_up:
+            hand_over_->held.emplace_back(message, match);
+            return;
+        case State::stub:
+            return forward_to_successor(Arrival(message, match));
+        default:
+            if (!hand_over_->seen.contains(message)) emit(message, match);
+    }
 }
 
 void ClientSession::take_over(ClientSession& successor, bool wants_session) {
@@ -40,15 +53,16 @@ void ClientSession::take_over(ClientSession& successor, bool wants_session) {
     let_go();
 }
 
-/// There is a successor, and nothing of the predecessor's is missing.
+/// There is a successor, and nothing of the predecessor's is missing. What has been delivered here must not
+/// arrive directly over there as well: so the session leaves when nothing of that is on its way any more.
 void ClientSession::let_go() {
     table_.shard().timers().cancel(*this);
     if (session_ && session_->expiry_s != 0 && hand_over_->successor_wants_session) {
         state_ = State::leaving;
-        return table_.at_end_of_turn([this] { send_session(); });
+        return wait(&ClientSession::send_session);
     }
     if (session_) discard_session();
-    post(*hand_over_->successor, &ClientSession::arrived_without_session);
+    post(*std::exchange(hand_over_->successor, nullptr), &ClientSession::arrived_without_session);
     state_ = State::gone;
     destroy_if_done();
 }
@@ -63,6 +77,16 @@ void ClientSession::send_session() {
     ClientSession* successor = hand_over_->successor;
     successor->table_.shard().post(
         [successor, session = std::move(session_)]() mutable { successor->arrived(std::move(session)); });
+    for (Arrival& arrival : std::exchange(hand_over_->held, {})) {
+        if (!hand_over_->seen.contains(arrival.message)) forward_to_successor(std::move(arrival));
+    }
+    hand_over_->seen.clear();
+}
+
+void ClientSession::forward_to_successor(Arrival arrival) {
+    ClientSession* successor = hand_over_->successor;
+    successor->table_.shard().post(
+        [successor, arrival = std::move(arrival)] { successor->forward(arrival); });
 }
 
 void ClientSession::arrived_without_session() {
@@ -80,15 +104,6 @@ void ClientSession::arrived(std::unique_ptr<Session> session) {
     session_ = std::move(session);
     state_ = State::catching_up;
     for (const auto& subscription : session_->subscriptions()) announce(*subscription, false);
-    if (const Outbound* outbound = session_->find_outbound()) {
-        auto& seen = hand_over_->seen;
-        outbound->window.for_each([&](const Window::Slot& slot) {
-            if (slot.message && !share_of(slot.extras)) seen.insert(slot.message);
-        });
-        outbound->queue.for_each_newest(kRecent, [&](const QueuedMessage& item) {
-            if (!share_of(item.extras)) seen.insert(item.message);
-        });
-    }
     post(*hand_over_->predecessor, &ClientSession::subscribed);
     ConnectRequest request = std::move(hand_over_->request);
     if (client_ == nullptr) {
@@ -101,40 +116,45 @@ void ClientSession::arrived(std::unique_ptr<Session> session) {
     begin(*client_, std::move(request), !over);
 }
 
+/// What is not forwarded from now on must reach the successor directly: so we go on until everything that was
+/// sent without regard to its subscriptions is here.
 void ClientSession::subscribed() {
     leave_groups();  // the successor has joined them before it wrote
+    wait(&ClientSession::stop);
+}
+
+void ClientSession::stop() {
+    unsubscribe_stub();
     post(*hand_over_->successor, &ClientSession::caught_up);
-    table_.shard().timers().arm_in(*this, kStubLingers);
-}
-
-void ClientSession::caught_up() {
-    if (state_ != State::catching_up) return;
-    state_ = State::active;
-    for (const Arrival& arrival : std::exchange(hand_over_->held, {})) take(arrival.message, arrival.view());
-    if (hand_over_->successor != nullptr) let_go();
-}
-
-void ClientSession::forward(const Arrival& arrival) {
-    if (state_ != State::gone && !hand_over_->ignores_forwards) take(arrival.message, arrival.view());
-}
-
-/// One of the two ways in while there is a predecessor: the message may have come the other way already.
-void ClientSession::take(const MessagePtr& message, const Match& match) {
-    if (hand_over_->predecessor != nullptr && !hand_over_->seen.insert(message).second) return;
-    if (state_ != State::stub) return emit(message, match);
-    ClientSession* successor = hand_over_->successor;
-    successor->table_.shard().post(
-        [successor, arrival = Arrival(message, match)] { successor->forward(arrival); });
-}
-
-void ClientSession::finished() {
-    hand_over_->predecessor = nullptr;
-    hand_over_->seen.clear();
-    if (hand_over_->successor == nullptr && state_ == State::active) hand_over_.reset();
+    state_ = State::gone;
     destroy_if_done();
 }
 
-void ClientSession::stop_forwarding() {
+void ClientSession::forward(const Arrival& arrival) {
+    if (state_ == State::gone || hand_over_->ignores_forwards) return;
+    hand_over_->seen.insert(arrival.message);
+    emit(arrival.message, arrival.view());
+}
+
+/// Nothing is forwarded any more. What was is remembered until it cannot come directly any more.
+void ClientSession::caught_up() {
+    hand_over_->predecessor = nullptr;
+    if (state_ == State::catching_up) {
+        state_ = State::active;
+        for (const Arrival& arrival : std::exchange(hand_over_->held, {}))
+            deliver_moving(arrival.message, arrival.view());
+    }
+    if (hand_over_->successor != nullptr) return let_go();
+    if (state_ == State::active) return wait(&ClientSession::settled);
+    destroy_if_done();
+}
+
+void ClientSession::settled() {
+    if (state_ != State::active) return destroy_if_done();
+    if (hand_over_->successor == nullptr) hand_over_.reset();
+}
+
+void ClientSession::unsubscribe_stub() {
     for (const std::string& filter : std::exchange(hand_over_->filters, {})) unsubscribe(filter);
 }
 

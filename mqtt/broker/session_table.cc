@@ -40,7 +40,6 @@ SessionTable::SessionTable(Broker& broker, SessionDirectory& directory)
       directory_(directory),
       context_(limits_of(broker.config().limits), broker.store().epoch(), broker.shard().counters()),
       random_(std::random_device{}()) {
-    shard().at_turn_end(*this);
     broker_.add_clients(*this);
 }
 
@@ -87,11 +86,6 @@ bool SessionTable::disconnect_client(std::string_view id) {
         return true;
     }
     return false;
-}
-
-void SessionTable::on_turn_end() {
-    if (actions_.empty()) return;
-    for (const auto& action : std::exchange(actions_, {})) action();
 }
 
 std::unique_ptr<Protocol> make_client(SessionTable& sessions, Connection& connection, bool websocket) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -21,7 +20,7 @@ class Client;
 
 /// Owns the ClientSessions of its shard and what MQTT connections of this shard share. Made after the shard's
 /// Broker and destroyed before it; its members belong to the shard's thread.
-class SessionTable final : public TurnEnd, private ClientSource {
+class SessionTable final : private ClientSource {
   public:
     SessionTable(Broker& broker, SessionDirectory& directory);
     ~SessionTable();
@@ -38,12 +37,7 @@ class SessionTable final : public TurnEnd, private ClientSource {
     /// A client id for a client that has none [MQTT-3.1.3-6].
     std::string new_client_id();
 
-    /// Runs `action` at the end of the turn, after the broker has sent this turn's messages to the other
-    /// shards: what is posted from there arrives behind them.
-    void at_end_of_turn(std::function<void()> action) { actions_.push_back(std::move(action)); }
     void destroy(ClientSession& session);
-
-    void on_turn_end() override;
 
   private:
     void list_clients(ClientPage& page) override;
@@ -53,7 +47,6 @@ class SessionTable final : public TurnEnd, private ClientSource {
     SessionDirectory& directory_;
     SessionContext context_;
     std::vector<std::unique_ptr<ClientSession>> sessions_;
-    std::vector<std::function<void()>> actions_;
     std::mt19937_64 random_;
 };
 

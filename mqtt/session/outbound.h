@@ -54,12 +54,10 @@ class MessageQueue {
     void push(QueuedMessage item);
     QueuedMessage& front() { return ring_[first_]; }
     QueuedMessage pop();
-    /// f(const QueuedMessage&), of the newest `count`.
+    /// f(const QueuedMessage&), the oldest first.
     template <class F>
-    void for_each_newest(std::size_t count, F&& f) const {
-        for (std::size_t i = size_ - std::min(count, size_); i < size_; ++i) {
-            f(ring_[(first_ + i) & (ring_.size() - 1)]);
-        }
+    void for_each(F&& f) const {
+        for (std::size_t i = 0; i < size_; ++i) f(ring_[(first_ + i) & (ring_.size() - 1)]);
     }
 
   private:

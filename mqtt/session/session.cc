@@ -73,8 +73,7 @@ std::vector<Session::GroupMessage> Session::take_queued_for_groups(std::string_v
     if (!outbound_) return taken;
     MessageQueue& queue = outbound_->queue;
     bool any = false;
-    queue.for_each_newest(queue.size(),
-                          [&](const QueuedMessage& item) { any |= share_of(item.extras) != nullptr; });
+    queue.for_each([&](const QueuedMessage& item) { any |= share_of(item.extras) != nullptr; });
     for (std::size_t left = any ? queue.size() : 0; left != 0; --left) {
         QueuedMessage item = queue.pop();
         SharePtr share = share_of(item.extras);

@@ -1,5 +1,6 @@
 #include "tests/mqtt/broker/client_support.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -101,15 +102,19 @@ int TestServer::connect(unsigned shard, bool websocket) {
     return sockets[1];
 }
 
-void TestServer::turn(int rounds) {
-    for (int round = 0; round < rounds; ++round) {
-        for (const auto& shard : shards_) shard->turn(Milliseconds{0});
+void TestServer::turn_once(Milliseconds longest) {
+    for (const auto& shard : shards_) {
+        shard->timers().advance(steady_now() + passed_);
+        shard->turn(longest);
     }
+}
+
+void TestServer::turn(int rounds) {
+    for (int round = 0; round < rounds; ++round) turn_once(Milliseconds{0});
 }
 
 void TestServer::pass(int seconds) {
     passed_ += Milliseconds{seconds * 1000};
-    for (const auto& shard : shards_) shard->timers().advance(steady_now() + passed_);
     turn();
 }
 
@@ -117,7 +122,7 @@ bool TestServer::turn_until(const std::function<bool()>& done) {
     const TimePoint end = steady_now() + Milliseconds{10'000};
     while (!done()) {
         if (steady_now() > end) return false;
-        for (const auto& shard : shards_) shard->turn(Milliseconds{1});
+        turn_once(Milliseconds{1});
     }
     return true;
 }
@@ -199,7 +204,9 @@ void TestClient::disconnect() {
 }
 
 void TestClient::write(std::string_view bytes) {
-    if (descriptor_ >= 0) static_cast<void>(::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    if (descriptor_ < 0) return;
+    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    EXPECT_TRUE(sent == static_cast<ssize_t>(bytes.size()) || (sent < 0 && errno == EPIPE)) << sent;
 }
 
 void TestClient::read() {

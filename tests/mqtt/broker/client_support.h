@@ -42,6 +42,8 @@ class TestServer {
     std::uint64_t sum(Counter Counters::*counter);
 
   private:
+    void turn_once(Milliseconds longest);
+
     config::Config config_;
     Milliseconds passed_{0};
     BrokerContext context_;
