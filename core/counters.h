@@ -48,6 +48,22 @@ struct Counters {
     Counter closed_protocol_error;
     Counter closed_slow_reader;
     Counter closed_timed_out;
+    Counter tls_handshakes;  ///< that have succeeded
+    Counter tls_failed_not_tls;
+    Counter tls_failed_version;
+    Counter tls_failed_cipher;
+    Counter tls_failed_application;
+    Counter tls_failed_no_certificate;
+    Counter tls_failed_certificate;
+    Counter tls_failed_alert;
+    Counter tls_failed_cut_off;
+    Counter tls_failed_flood;
+    Counter tls_failed_protocol;
+    Counter refused_connections;      ///< over limits.connections; this and the next by the accepting shard
+    Counter refused_address;          ///< over limits.connections_per_address
+    Counter refused_connect_rate;     ///< over limits.connect_rate
+    Counter refused_proxy_untrusted;  ///< a PROXY listener, reached past its proxies
+    Counter refused_proxy_header;     ///< no PROXY header, a broken one, or not in time
 };
 
 }  // namespace millrace

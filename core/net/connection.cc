@@ -1,14 +1,11 @@
 #include "core/net/connection.h"
 
-#include <arpa/inet.h>
-#include <array>
 #include <cerrno>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "core/net/tls_stream.h"
 #include "core/shard.h"
 
 namespace millrace {
@@ -28,49 +25,36 @@ error_code last_error() {
 }  // namespace
 
 Connection::Connection(Shard& shard, int descriptor, ConnectionId id)
-    : shard_(shard), out_(shard.buffers()), id_(id), descriptor_(descriptor) {}
+    : shard_(shard),
+      out_(shard.buffers()),
+      generation_(id.generation),
+      slot_(id.slot),
+      descriptor_(descriptor) {
+    // An idle connection is what most of the memory goes to.
+    static_assert(sizeof(Connection) <= 152);
+}
 
 Connection::~Connection() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-std::string Connection::peer() const {
-    sockaddr_storage address{};
-    socklen_t size = sizeof address;
-    if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "unknown";
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (address.ss_family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-        ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-        return std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
-    }
-    if (address.ss_family == AF_INET6) {
-        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-        ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-        return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(v6.sin6_port));
-    }
-    return "local";
+ConnectionId Connection::id() const {
+    return {shard_.index(), slot_, generation_};
 }
 
-bool Connection::peer_is_loopback() const {
-    sockaddr_storage address{};
-    socklen_t size = sizeof address;
-    if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
-    if (address.ss_family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-        return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+Address Connection::address() const {
+    const auto& noted = shard_.connections().addresses_;
+    if (!noted.empty()) {
+        const auto found = noted.find(slot_);
+        if (found != noted.end()) return found->second;
     }
-    if (address.ss_family == AF_INET6) {
-        const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-        return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
-    }
-    return address.ss_family == AF_UNIX;
+    return Address::of_peer(descriptor_);
 }
 
 void Connection::start(std::unique_ptr<Protocol> protocol) {
     protocol_ = std::move(protocol);
-    watched_events_ = EPOLLIN | EPOLLRDHUP;
-    if (!shard_.poller().add(descriptor_, *this, watched_events_)) close(last_error());
+    watched_events_ = EPOLLIN;
+    if (!shard_.poller().add(descriptor_, *this, EPOLLIN | EPOLLRDHUP)) close(last_error());
 }
 
 void Connection::upgrade(std::unique_ptr<Protocol> next) {
@@ -80,7 +64,7 @@ void Connection::upgrade(std::unique_ptr<Protocol> next) {
 void Connection::wake() {
     if (dirty_ || state_ == State::closed) return;
     dirty_ = true;
-    shard_.connections().dirty_.push_back(id_);
+    shard_.connections().dirty_.push_back(id());
 }
 
 void Connection::watch() {
@@ -88,8 +72,9 @@ void Connection::watch() {
     std::uint32_t events = 0;
     if (state_ == State::lingering || (state_ == State::open && !paused_)) events |= EPOLLIN | EPOLLRDHUP;
     if (blocked_) events |= EPOLLOUT;
-    if (events == watched_events_) return;
-    watched_events_ = events;
+    const auto watched = static_cast<std::uint8_t>(events & (EPOLLIN | EPOLLOUT));
+    if (watched == watched_events_) return;
+    watched_events_ = watched;
     shard_.poller().modify(descriptor_, *this, events);
 }
 
@@ -101,7 +86,7 @@ void Connection::pause() {
 void Connection::resume() {
     if (resuming_ || state_ != State::open) return;
     resuming_ = true;
-    shard_.connections().resuming_.push_back(id_);
+    shard_.connections().resuming_.push_back(id());
 }
 
 void Connection::close_after_flush() {
@@ -114,10 +99,11 @@ void Connection::close_after_flush() {
 
 void Connection::close(error_code reason) {
     if (state_ == State::closed) return;
+    if (tls_ && state_ == State::open) say_goodbye(reason.failed());
     state_ = State::closed;
     shard_.timers().cancel(*this);
     // The poller forgets the descriptor when it is closed, at the end of this turn.
-    shard_.connections().closed_.push_back({id_, reason});
+    shard_.connections().closed_.push_back({id(), reason});
 }
 
 void Connection::set_deadline(Milliseconds delay) {
@@ -151,22 +137,32 @@ void Connection::on_ready(std::uint32_t events) {
 }
 
 void Connection::read() {
-    const std::span<std::byte> scratch = shard_.scratch();
+    const std::span<std::byte> scratch = tls_ ? input_space() : shard_.scratch();
     for (int i = 0; i < kReadsPerTurn && state_ == State::open && !paused_; ++i) {
         const ssize_t received = ::recv(descriptor_, scratch.data(), scratch.size(), 0);
         if (received > 0) {
             const auto size = static_cast<std::size_t>(received);
             shard_.counters().bytes_in.add(size);
-            feed(scratch.first(size));
+            if (tls_) {
+                feed_sealed(scratch.first(size));
+            } else {
+                feed(scratch.first(size));
+            }
             if (size < scratch.size()) return;
         } else if (received == 0) {
-            if (out_.empty()) return close(Errc::closed);
-            return close_after_flush();
+            return end_of_input();
         } else if (errno != EINTR) {
             if (errno != EAGAIN && errno != EWOULDBLOCK) close(last_error());
             return;
         }
     }
+}
+
+/// The peer sends no more, but may still read.
+void Connection::end_of_input() {
+    const bool silent = tls_ ? !tls_->established() : out_.empty();
+    if (silent) return close(Errc::closed);
+    close_after_flush();
 }
 
 /// After our last word: closing with unread bytes would reset the connection and could destroy that word.
@@ -200,14 +196,21 @@ void Connection::feed(ByteView fresh) {
     if (kept_.empty() && kept_.capacity() > kKeptCapacityMax) kept_.release();
 }
 
+Outbox::Flush Connection::send() {
+    const std::size_t before = out_.bytes();
+    const Outbox::Flush result = out_.flush(descriptor_);
+    shard_.counters().bytes_out.add(before - out_.bytes());
+    return result;
+}
+
 void Connection::flush() {
     dirty_ = false;
     if (state_ == State::closed) return;
     protocol_->before_flush();
     if (state_ == State::closed) return;
-    const std::size_t before = out_.bytes();
-    const Outbox::Flush result = out_.flush(descriptor_);
-    shard_.counters().bytes_out.add(before - out_.bytes());
+    const std::size_t before = unsent();
+    const Outbox::Flush result = tls_ ? send_sealed() : send();
+    if (state_ == State::closed) return;
     if (result == Outbox::Flush::failed) {
         close(last_error());
         return;
@@ -290,6 +293,7 @@ void ConnectionTable::destroy_closed() {
         if (connection.protocol_) connection.protocol_->on_closed(reason);
         slot.connection.reset();
         slot.generation = 0;
+        if (!addresses_.empty()) forget_address(id.slot);
         free_.push_back(id.slot);
         --open_;
         shard_.counters().connections.subtract();
@@ -301,6 +305,13 @@ void ConnectionTable::flush() {
     for (const ConnectionId id : dirty) {
         if (Connection* connection = find(id)) connection->flush();
     }
+}
+
+void ConnectionTable::forget_address(std::uint32_t slot) {
+    const auto found = addresses_.find(slot);
+    if (found == addresses_.end()) return;
+    if (departed_) departed_(found->second);
+    addresses_.erase(found);
 }
 
 }  // namespace millrace

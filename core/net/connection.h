@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "core/net/address.h"
 #include "core/net/outbox.h"
 #include "core/net/poller.h"
 #include "core/net/protocol.h"
@@ -14,6 +17,10 @@
 namespace millrace {
 
 class Shard;
+
+namespace tls {
+class Stream;
+}
 
 /// A non-blocking stream socket, its outbox and its protocol. Owned by its shard's ConnectionTable, destroyed
 /// at the end of the turn in which it closed; used by its shard only. An idle one holds no buffer.
@@ -25,15 +32,24 @@ class Connection final : public PollHandler, private Timer {
     Connection& operator=(const Connection&) = delete;
 
     Shard& shard() { return shard_; }
-    ConnectionId id() const { return id_; }
+    ConnectionId id() const;
     int descriptor() const { return descriptor_; }
     Outbox& out() { return out_; }
     Protocol& protocol() { return *protocol_; }
-    /// "203.0.113.9:51234", asked from the kernel: for logs.
-    std::string peer() const;
+    /// The client's address: noted by the acceptor, or asked from the kernel.
+    Address address() const;
+    /// "203.0.113.9:51234": for logs.
+    std::string peer() const { return address().text(); }
     /// True when the peer's address is a loopback one or the socket is local.
-    bool peer_is_loopback() const;
+    bool peer_is_loopback() const { return address().is_loopback(); }
+    /// The listener it came through, by its place in the configuration.
+    std::uint16_t listener() const { return listener_; }
+    /// The TLS that is spoken below the protocol; nullptr on a plain socket.
+    const tls::Stream* secured() const { return tls_.get(); }
 
+    /// Before start(), by the acceptor.
+    void set_listener(std::uint16_t index) { listener_ = index; }
+    void secure(std::unique_ptr<tls::Stream> stream);
     /// Begins to read. Called once, by the acceptor.
     void start(std::unique_ptr<Protocol> protocol);
     /// From inside on_bytes: what was not consumed, and everything after, goes to `next`. The old protocol is
@@ -68,16 +84,29 @@ class Connection final : public PollHandler, private Timer {
     void feed(ByteView fresh);
     std::size_t offer(ByteView bytes);
     void flush();
+    Outbox::Flush send();
     void watch();
+    void end_of_input();
+
+    // core/net/connection_tls.cc
+    std::span<std::byte> input_space();
+    void feed_sealed(ByteView sealed);
+    Outbox::Flush send_sealed();
+    std::size_t unsent() const;
+    void say_goodbye(bool cut_off);
+    void note_tls_failure();
 
     Shard& shard_;
     std::unique_ptr<Protocol> protocol_;
     std::unique_ptr<Protocol> next_protocol_;
     Outbox out_;
     ByteBuffer kept_;
-    ConnectionId id_;
+    std::unique_ptr<tls::Stream> tls_;
+    std::uint64_t generation_;
+    std::uint32_t slot_;
     int descriptor_;
-    std::uint32_t watched_events_ = 0;
+    std::uint16_t listener_ = 0;
+    std::uint8_t watched_events_ = 0;  // EPOLLIN and EPOLLOUT tell all
     State state_ = State::open;
     bool paused_ = false;
     bool dirty_ = false;
@@ -96,6 +125,11 @@ class ConnectionTable {
     /// nullptr when it is gone.
     Connection* find(ConnectionId id);
     std::size_t size() const { return open_; }
+
+    /// Keeps an address that the kernel does not know, or will have forgotten when it is needed.
+    void note_address(ConnectionId id, const Address& address) { addresses_[id.slot] = address; }
+    /// Is told when a connection with a noted address is gone.
+    void at_departure(std::function<void(const Address&)> departed) { departed_ = std::move(departed); }
 
     /// Tells every protocol that the server goes away.
     void shut_down();
@@ -119,7 +153,11 @@ class ConnectionTable {
         error_code reason;
     };
 
+    void forget_address(std::uint32_t slot);
+
     Shard& shard_;
+    std::unordered_map<std::uint32_t, Address> addresses_;  ///< by slot; most connections have none
+    std::function<void(const Address&)> departed_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
     std::size_t open_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -127,6 +128,23 @@ void Outbox::sent_from_tail(std::size_t count) {
         tail_.consume(tail_sent_);
         tail_sent_ = 0;
     }
+}
+
+std::size_t Outbox::take(std::span<std::byte> to) {
+    std::size_t size = 0;
+    const auto add = [&](ByteView bytes) {
+        const std::size_t part = std::min(bytes.size(), to.size() - size);
+        if (part != 0) std::memcpy(to.data() + size, bytes.data(), part);
+        size += part;
+    };
+    if (queue_) {
+        for (std::size_t i = queue_->first; i < queue_->segments.size() && size < to.size(); ++i) {
+            add(queue_->segments[i].left().subspan(i == queue_->first ? queue_->first_sent : 0));
+        }
+    }
+    add(tail_.view().subspan(tail_sent_));
+    sent(size);
+    return size;
 }
 
 Outbox::Flush Outbox::flush(int descriptor) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/bytes.h"
@@ -42,6 +43,9 @@ class Outbox {
 
     std::size_t bytes() const { return (queue_ ? queue_->bytes : 0) + tail_.size() - tail_sent_; }
     bool empty() const { return bytes() == 0; }
+
+    /// Moves the first bytes out, as many as there are and fit; how many.
+    std::size_t take(std::span<std::byte> to);
 
     enum class Flush { done, blocked, failed };
     /// Writes as much as the socket takes, 64 segments a call.
