@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <functional>
 #include <future>
 #include <spdlog/spdlog.h>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 
 #include "app/acceptor.h"
 #include "app/doors.h"
+#include "app/entrance.h"
 #include "app/logging.h"
 #include "core/net/connection.h"
 #include "core/shard.h"
@@ -69,6 +71,7 @@ class Application::Impl {
     void build_shards();
     void start_retention();
     void bind_listeners();
+    void reload_certificates();
     void start();
     void drain();
     std::size_t open_connections() const;
@@ -83,7 +86,7 @@ class Application::Impl {
     std::vector<std::unique_ptr<mqtt::Broker>> brokers_;
     std::vector<std::unique_ptr<mqtt::SessionTable>> sessions_;
     std::unique_ptr<Doors> doors_;
-    std::unique_ptr<Placement> placement_;
+    std::unique_ptr<Entrance> entrance_;
     std::vector<std::unique_ptr<Acceptor>> acceptors_;
     std::vector<std::thread> threads_;
 };
@@ -117,6 +120,7 @@ void Application::Impl::build_shards() {
     const unsigned count = config_.resolved_threads();
     context_.config = &config_;
     context_.store = store_.get();
+    context_.listeners = config_.listeners;
     context_.brokers.resize(count);
     for (unsigned i = 0; i < count; ++i) {
         shards_.push_back(std::make_unique<Shard>(i));
@@ -132,14 +136,35 @@ void Application::Impl::build_shards() {
 void Application::Impl::bind_listeners() {
     std::vector<Shard*> shards;
     for (const auto& shard : shards_) shards.push_back(shard.get());
-    placement_ = std::make_unique<Placement>(shards, config_.limits.connections);
-    for (const config::Listener& listener : config_.listeners) {
-        const auto greet = [this, scheme = listener.scheme](Connection& connection) {
+    entrance_ = make_entrance(config_, shards);
+    if (entrance_->admission.counts_open()) tell_departures(shards, entrance_->admission);
+    const Acceptor::TlsContext context = load_certificates(config_);
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+        const auto greet = [this, scheme = config_.listeners[i].scheme](Connection& connection) {
             return doors_->greet(connection, scheme);
         };
         acceptors_.push_back(
-            std::make_unique<Acceptor>(*shards_.front(), *placement_, listener.host, listener.port, greet));
+            std::make_unique<Acceptor>(*shards_.front(), *entrance_, acceptor_options(config_.listeners, i),
+                                       config_.listeners[i].is_secure() ? context : nullptr, greet));
     }
+}
+
+/// New connections present what the files hold now. If that cannot be used, everything stays as it was.
+void Application::Impl::reload_certificates() {
+    Acceptor::TlsContext context;
+    try {
+        context = load_certificates(config_);
+    } catch (const std::runtime_error& failure) {
+        spdlog::error("the certificate in use stays: {}", failure.what());
+        return;
+    }
+    if (!context) return;
+    shards_.front()->post([this, context] {
+        for (const auto& acceptor : acceptors_) {
+            if (acceptor->is_secure()) acceptor->use(context);
+        }
+    });
+    spdlog::info("certificates read anew");
 }
 
 void Application::Impl::start() {
@@ -191,9 +216,12 @@ void Application::Impl::run() {
         stopping = true;
     });
     boost::asio::signal_set reload(context, SIGHUP);
-    reload.async_wait([](const error_code& failure, int) {
-        if (!failure) spdlog::warn("SIGHUP: this version cannot reload its configuration; restart it");
-    });
+    std::function<void(const error_code&, int)> on_reload = [&](const error_code& failure, int) {
+        if (failure) return;
+        reload_certificates();
+        reload.async_wait(on_reload);
+    };
+    reload.async_wait(on_reload);
     start();
     while (!stopping) context.run_one();
     drain();

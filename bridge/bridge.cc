@@ -2,6 +2,7 @@
 
 #include "bridge/session.h"
 #include "core/net/websocket.h"
+#include "mqtt/broker/entrance.h"
 
 namespace millrace::bridge {
 namespace {
@@ -27,13 +28,13 @@ constexpr Complaint kTokenNobody{
     "not_authorised", true};
 
 /// Finds out who comes with this token, unless `principal` is somebody already.
-Complaint identify(const access::Authoriser& authoriser, std::string_view token,
+Complaint identify(const access::Authoriser& authoriser, bool anonymous_allowed, std::string_view token,
                    access::PrincipalPtr& principal) {
     if (principal && principal->authenticated()) return {};
     principal = token.empty() ? nullptr : authoriser.backend_of(token);
     if (principal) return {};
     principal = access::anonymous();
-    if (!authoriser.anonymous_allowed()) return token.empty() ? kNobody : kTokenNobody;
+    if (!anonymous_allowed) return token.empty() ? kNobody : kTokenNobody;
     return token.empty() ? Complaint{} : kToken;
 }
 
@@ -54,7 +55,8 @@ Bridge::~Bridge() = default;
 
 std::unique_ptr<Protocol> Bridge::accept(Connection& connection, std::string_view key, std::string_view token,
                                          access::PrincipalPtr principal) {
-    Complaint complaint = identify(broker_.authoriser(), token, principal);
+    const bool anonymous_allowed = mqtt::anonymous_allowed(broker_, connection);
+    Complaint complaint = identify(broker_.authoriser(), anonymous_allowed, token, principal);
     if (key != broker_.config().realtime.key) complaint = kWrongKey;
     auto session = std::make_unique<Session>(*this, connection, std::move(principal), complaint.refused);
     // The socket speaks HTTP until the upgrade's answer is out: the first frame has to come after it.

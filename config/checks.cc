@@ -18,6 +18,21 @@ void derive_store(Store& store) {
     store.path = sqlite ? store.url.substr(kSqlite.size()) : "";
 }
 
+std::string listener_path(std::size_t index) {
+    return "listeners[" + std::to_string(index) + "]";
+}
+
+void derive_tls(Config& config, const GivenKeys& given) {
+    using enum ClientCertificate;
+    if (!given.contains("tls.client_certificate"))
+        config.tls.client_certificate = config.tls.client_ca.empty() ? none : required;
+    for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+        Listener& listener = config.listeners[i];
+        if (listener.is_secure() && !given.contains(listener_path(i) + ".client_certificate"))
+            listener.client_certificate = config.tls.client_certificate;
+    }
+}
+
 void derive_rule(ChannelRule& rule, const std::string& path, bool anonymous_allowed, const GivenKeys& given) {
     if (!given.contains(path + ".history")) rule.history = rule.store ? kDefaultHistory : 0;
     if (!given.contains(path + ".anonymous")) rule.anonymous = anonymous_allowed;
@@ -44,12 +59,16 @@ class Checker {
     }
     void add(const std::string& path, std::string message) { add(given_.position(path), std::move(message)); }
 
-    bool has_auth() const {
-        return given_.contains("auth.api_keys[0]") || given_.contains("auth.jwt") ||
-               given_.contains("auth.password_file") || config_.auth.anonymous.value_or(false);
+    bool has_auth(const Listener& listener) const {
+        const bool certificates =
+            listener.is_secure() && listener.client_certificate == ClientCertificate::required;
+        return certificates || listener.anonymous.value_or(false) || given_.contains("auth.api_keys[0]") ||
+               given_.contains("auth.jwt") || given_.contains("auth.password_file") ||
+               config_.auth.anonymous.value_or(false);
     }
 
     static bool same_socket(const Listener& a, const Listener& b) {
+        if (a.is_unix() || b.is_unix()) return a.path == b.path;
         if (a.port != b.port || a.port == 0) return false;
         if (a.host == b.host) return true;
         const bool any_v4 = a.host == "0.0.0.0" || b.host == "0.0.0.0";
@@ -63,9 +82,11 @@ class Checker {
         const auto& listeners = config_.listeners;
         for (std::size_t i = 0; i < listeners.size(); ++i) {
             const Position at{listeners[i].line, listeners[i].column};
-            if (!listeners[i].is_loopback() && !has_auth())
+            if (!listeners[i].is_loopback() && !has_auth(listeners[i]))
                 add(at, listeners[i].url() +
-                            " is a public address: give 'auth' API keys, tokens or passwords, or say plainly "
+                            (listeners[i].proxy_protocol ? " is reached through a proxy"
+                                                         : " is a public address") +
+                            ": give 'auth' API keys, tokens or passwords, or say plainly "
                             "'anonymous: true' there");
             for (std::size_t j = 0; j < i; ++j)
                 if (same_socket(listeners[i], listeners[j]))
@@ -78,6 +99,27 @@ class Checker {
         const bool key = given_.contains("tls.private_key");
         if (given_.contains("tls") && !(certificate && key))
             add("tls", "'tls' needs both 'certificate' and 'private_key'");
+        if (config_.tls.client_certificate != ClientCertificate::none && config_.tls.client_ca.empty())
+            add("tls.client_certificate", "client certificates need 'tls.client_ca'");
+        for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_settings(i);
+    }
+
+    /// What a listener that is written as a map may have of its own.
+    void check_settings(std::size_t index) {
+        const Listener& listener = config_.listeners[index];
+        const std::string path = listener_path(index);
+        if (listener.is_secure() && !given_.contains("tls"))
+            add(Position{listener.line, listener.column}, listener.url() + " needs 'tls'");
+        if (given_.contains(path + ".client_certificate")) {
+            if (!listener.is_secure())
+                add(path + ".client_certificate", "client certificates need mqtts:// or https://");
+            else if (listener.client_certificate != ClientCertificate::none && config_.tls.client_ca.empty())
+                add(path + ".client_certificate", "client certificates need 'tls.client_ca'");
+        }
+        if (listener.proxy_protocol && !listener.is_unix() && config_.proxy_protocol.trusted.empty())
+            add(path + ".proxy_protocol", "'proxy_protocol' needs addresses in 'proxy_protocol.trusted'");
+        if (given_.contains(path + ".mode") && !listener.is_unix())
+            add(path + ".mode", "only a Unix socket has a mode");
     }
 
     void check_lanes() {
@@ -123,6 +165,7 @@ Position GivenKeys::position(const std::string& path) const {
 
 void derive(Config& config, const GivenKeys& given) {
     derive_store(config.store);
+    derive_tls(config, given);
     const bool anonymous = config.allows_anonymous();
     for (std::size_t i = 0; i < config.channels.size(); ++i)
         derive_rule(config.channels[i], rule_path(i), anonymous, given);

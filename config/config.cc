@@ -8,10 +8,12 @@
 namespace millrace::config {
 
 bool Listener::is_loopback() const {
-    return host == "localhost" || host == "::1" || (is_ipv4(host) && host.starts_with("127."));
+    if (proxy_protocol) return false;
+    return is_unix() || host == "localhost" || host == "::1" || (is_ipv4(host) && host.starts_with("127."));
 }
 
 std::string Listener::url() const {
+    if (is_unix()) return std::string(name_of(scheme)) + "+unix://" + path;
     const bool bracketed = host.find(':') != std::string::npos;
     std::string text(name_of(scheme));
     text += bracketed ? "://[" : "://";

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 // The configuration as plain values. `Config{}` is what runs without a file. A loaded Config is never
@@ -17,6 +18,7 @@ enum class Scheme : std::uint8_t { mqtt, mqtts, http, https };
 enum class StoreKind : std::uint8_t { sqlite, postgres };
 enum class Who : std::uint8_t { nobody, authenticated, anyone };
 enum class Audience : std::uint8_t { anyone, authenticated };
+enum class ClientCertificate : std::uint8_t { none, optional, required };
 enum class LogLevel : std::uint8_t { trace, debug, info, warning, error };
 
 // One address to listen on, and where the file says so (0 when no file does).
@@ -24,14 +26,26 @@ struct Listener {
     Scheme scheme = Scheme::mqtt;
     std::string host;        // an IP address in its canonical form without brackets, or a lower-case name
     std::uint16_t port = 0;  // 0: the system picks a free one
+    std::string path = {};   // of a Unix socket, which has neither host nor port
+    std::string mode = "0660";
+    std::vector<std::string> protocols = {};  // MQTT versions; empty: all
+    std::optional<bool> anonymous = {};       // empty: as auth says
+    bool proxy_protocol = false;
+    ClientCertificate client_certificate = ClientCertificate::none;
     unsigned line = 0;
     unsigned column = 0;
 
+    bool is_unix() const { return !path.empty(); }
+    // Whether only this machine reaches it: loopback or a Unix socket, and no proxy that brings others.
     bool is_loopback() const;
     bool is_secure() const { return scheme == Scheme::mqtts || scheme == Scheme::https; }
     std::string url() const;
     friend bool operator==(const Listener& a, const Listener& b) {
-        return a.scheme == b.scheme && a.host == b.host && a.port == b.port;
+        const auto settings = [](const Listener& l) {
+            return std::tie(l.scheme, l.host, l.port, l.path, l.mode, l.protocols, l.anonymous,
+                            l.proxy_protocol, l.client_certificate);
+        };
+        return settings(a) == settings(b);
     }
 };
 
@@ -39,7 +53,13 @@ struct Tls {
     std::string certificate;
     std::string private_key;
     std::string client_ca;
+    ClientCertificate client_certificate = ClientCertificate::none;
     bool operator==(const Tls&) const = default;
+};
+
+struct ProxyProtocol {
+    std::vector<std::string> trusted;  // addresses and networks
+    bool operator==(const ProxyProtocol&) const = default;
 };
 
 struct Store {
@@ -100,6 +120,8 @@ struct Limits {
     static constexpr std::size_t kGiB = 1024 * kMiB;
 
     std::size_t connections = 100'000;
+    std::size_t connections_per_address = 0;
+    std::size_t connect_rate = 0;
     std::size_t outbox_bytes = 16 * kMiB;
 
     std::size_t http_header_bytes = 16 * kKiB;
@@ -147,6 +169,7 @@ struct Config {
     std::vector<Listener> listeners = {{.scheme = Scheme::mqtt, .host = "127.0.0.1", .port = 1883},
                                        {.scheme = Scheme::http, .host = "127.0.0.1", .port = 8080}};
     Tls tls;
+    ProxyProtocol proxy_protocol;
     unsigned threads = 0;
     Store store;
     Realtime realtime;

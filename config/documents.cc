@@ -50,8 +50,10 @@ void write_comment(std::string& out, std::size_t indent, const std::string& text
 
 // What stands behind the colon.
 std::string value_text(const Key& key, Config& config, std::size_t indent) {
-    if (!key.absent.empty()) return " " + std::string(key.example);
     const Slot slot = key.slot(config);
+    const bool is_list = std::holds_alternative<std::vector<std::string>*>(slot);
+    if (!key.absent.empty() && is_list) return " [" + std::string(key.example) + "]";
+    if (!key.absent.empty()) return " " + std::string(key.example);
     const auto* const listeners = std::get_if<std::vector<Listener>*>(&slot);
     if (listeners == nullptr) return " " + default_text(key, config);
     std::string lines;
@@ -65,7 +67,7 @@ void write_key(std::string& out, const Key& key, Config& config) {
     std::string lead = is_absent(key) ? "# " : "";
     const bool first_of_rule = parent_of(key.path).ends_with("[].") && (&key)[-1].is_list();
     if (first_of_rule) {
-        lead = "- ";
+        lead = is_absent((&key)[-1]) ? "# - " : "- ";
         indent -= 2;
     }
     if (depth_of(key.path) == 0) out += "\n";
@@ -98,9 +100,21 @@ defaults hold: MQTT on 127.0.0.1:1883, HTTP on 127.0.0.1:8080, SQLite in `./mill
 - Sizes are bytes, or a whole number with `KiB`, `MiB` or `GiB`: `4096`, `64KiB`, `1MiB`.
 - File names are relative to the working directory of the server.
 
+A listener is a URL, or a map with `url` and settings of its own:
+
+```yaml
+listeners:
+  - mqtt://127.0.0.1:1883
+  - {url: mqtts://0.0.0.0:8883, protocols: [3.1.1, 5.0], anonymous: false}
+  - {url: mqtt+unix:///run/millrace/mqtt.sock, mode: 0600}
+  - {url: http://10.0.0.5:8080, proxy_protocol: true}
+```
+
+TLS, client certificates, Unix sockets and proxies are explained in [tls.md](tls.md).
+
 Clients without credentials are let in if `auth.anonymous` says so; when it says nothing, if every listener is on
-loopback. A listener on a public address needs API keys, tokens or passwords under `auth:`, or a plain
-`anonymous: true` there.
+loopback or a Unix socket. A listener on a public address needs API keys, tokens or passwords under `auth:`, client
+certificates, or a plain `anonymous: true` there or in its own map.
 
 The first rule under `channels:` whose `match` fits governs a channel. A rule that an earlier one makes unreachable is
 an error. A leading wildcard does not fit names that begin with `$`.

@@ -16,6 +16,15 @@ Slot rule(Config& config) {
     return &(config.channels.back().*....*Members);
 }
 
+template <auto... Members>
+Slot listener(Config& config) {
+    return &(config.listeners.back().*....*Members);
+}
+
+Slot last_listener(Config& config) {
+    return &config.listeners.back();
+}
+
 template <auto Member>
 Slot limit(Config& config) {
     return &(config.limits.*Member);
@@ -44,21 +53,47 @@ constexpr Constraint text(TextCheck check, std::string_view description) {
 }
 constexpr Constraint kNone{};
 constexpr Constraint kFile = text(check_file_name, "file name");
+constexpr Constraint kListenerUrl =
+    text(nullptr, "URL: mqtt, mqtts, http or https, address, port; or mqtt+unix, http+unix, path");
 
 constexpr auto kKeys = std::to_array<Key>({
-    {"listeners", at<&Config::listeners>,
-     text(nullptr, "list of URLs: mqtt, mqtts, http or https, address, port"),
-     "Where to listen. http serves `/v1`, `/rt/<key>`, `/mqtt`, `/metrics` and the console. Port 0 takes a "
-     "free "
-     "port. What is bound to a public address needs `auth:` or a plain `anonymous: true`."},
+    {"listeners", at<&Config::listeners>, text(nullptr, "list of URLs or maps"),
+     "Where to listen: `mqtt://`, `mqtts://`, `http://` or `https://` with address and port, "
+     "`mqtt+unix://` or `http+unix://` with an absolute path. http serves `/v1`, `/rt/<key>`, `/mqtt`, "
+     "`/metrics` and the console. Port 0 takes a free port. What is bound to a public address needs `auth:` "
+     "or a plain `anonymous: true`."},
 
-    {"tls", nullptr, kNone, "For mqtts and https listeners."},
+    {"listeners[]", nullptr, kNone, "In place of a URL, a listener may be a map with settings of its own."},
+    {"listeners[].url", last_listener, kListenerUrl, "Where it listens. A map needs it.", "none",
+     "mqtts://0.0.0.0:8883"},
+    {"listeners[].protocols", listener<&Listener::protocols>,
+     text(check_mqtt_version, "list of 3.1, 3.1.1 and 5.0"), "The MQTT versions it speaks.", "all", "5.0"},
+    {"listeners[].anonymous", listener<&Listener::anonymous>, kNone,
+     "May clients without credentials connect here.", "as auth.anonymous", "false"},
+    {"listeners[].client_certificate", listener<&Listener::client_certificate>, kNone,
+     "As `tls.client_certificate`, for this listener.", "as tls.client_certificate", "optional"},
+    {"listeners[].proxy_protocol", listener<&Listener::proxy_protocol>, kNone,
+     "Every connection comes through a trusted proxy and begins with a PROXY header (version 1 or 2).",
+     "false", "true"},
+    {"listeners[].mode", listener<&Listener::mode>, text(check_file_mode, "octal number"),
+     "Permissions of a Unix socket.", "0660", "0600"},
+
+    {"tls", nullptr, kNone, "For mqtts and https listeners. SIGHUP reads the files anew."},
     {"tls.certificate", at<&Config::tls, &Tls::certificate>, kFile, "The certificate chain, PEM.", "none",
      "cert.pem"},
     {"tls.private_key", at<&Config::tls, &Tls::private_key>, kFile, "Its private key, PEM.", "none",
      "key.pem"},
     {"tls.client_ca", at<&Config::tls, &Tls::client_ca>, kFile,
-     "Clients must present a certificate signed by one of these, PEM.", "none", "ca.pem"},
+     "Authorities that sign client certificates, PEM. The common name of a certificate is its user.", "none",
+     "ca.pem"},
+    {"tls.client_certificate", at<&Config::tls, &Tls::client_certificate>, kNone,
+     "Must clients present a certificate. One that is presented must always be valid.",
+     "required if there is a client_ca, else none", "optional"},
+
+    {"proxy_protocol", nullptr, kNone, "For listeners with `proxy_protocol: true`."},
+    {"proxy_protocol.trusted", at<&Config::proxy_protocol, &ProxyProtocol::trusted>,
+     text(check_network, "list of addresses and networks"),
+     "Proxies that may say whom they speak for, such as `10.0.0.0/8`. Anybody else is refused there."},
 
     {"threads", at<&Config::threads>, count(1, 256, "auto"), "Shards. `auto` is one per core."},
 
@@ -126,6 +161,10 @@ constexpr auto kKeys = std::to_array<Key>({
      "Every limit the server keeps. What one drops is counted by reason in `/metrics`."},
     {"limits.connections", limit<&Limits::connections>, count(1, 10'000'000),
      "Connections at a time, over all listeners."},
+    {"limits.connections_per_address", limit<&Limits::connections_per_address>, count(1, 10'000'000, "none"),
+     "The same of one IPv4 address, or of one IPv6 network of 64 bits."},
+    {"limits.connect_rate", limit<&Limits::connect_rate>, count(1, 1'000'000, "none"),
+     "Connections in a second from one such address; as many may come at once."},
     {"limits.outbox_bytes", limit<&Limits::outbox_bytes>, bytes(64 * kKiB, 4 * kGiB),
      "Written to a connection but not yet taken by the network; a slower reader is disconnected."},
     {"limits.http_header_bytes", limit<&Limits::http_header_bytes>, bytes(kKiB, kMiB),

@@ -98,7 +98,7 @@ class Loader {
             add(to_position(root.Mark()), "expected keys and values, such as 'threads: auto'");
         derive(result_.config, given_);
         check(result_.config, given_, result_.problems);
-        refuse_unsupported(result_.config, given_, result_.problems);
+        refuse_unsupported(given_, result_.problems);
     }
 
   private:
@@ -171,11 +171,21 @@ class Loader {
             const Position element = to_position(node[i].Mark());
             given_.add(path + "[" + std::to_string(i) + "]", element);
             const std::size_t before = listeners != nullptr ? (*listeners)->size() : 0;
-            scalar(key, node[i], at);
+            if (listeners != nullptr && node[i].IsMap()) {
+                listener_map(node[i], path + "[" + std::to_string(i) + "].", element);
+            } else {
+                scalar(key, node[i], at);
+            }
             if (listeners == nullptr || (*listeners)->size() == before) continue;
             (*listeners)->back().line = element.line;
             (*listeners)->back().column = element.column;
         }
+    }
+
+    void listener_map(const YAML::Node& node, const std::string& path, Position at) {
+        result_.config.listeners.emplace_back();
+        section(node, "listeners[].", path);
+        if (!given_.contains(path + "url")) add(at, "a listener needs 'url'");
     }
 
     void scalar(const Key& key, const YAML::Node& node, Position key_at) {

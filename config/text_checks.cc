@@ -11,6 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kSchemeNames{"mqtt", "mqtts", "http", "https"};
 constexpr std::size_t kLongestTopic = 65'535;  // [MQTT-4.7.3-3]
 constexpr std::size_t kLongestHostName = 253;
+constexpr std::size_t kLongestSocketPath = 107;  // sun_path, unix(7)
 constexpr std::size_t kLongestRealtimeKey = 128;
 constexpr std::size_t kShortestHs256Secret = 32;  // RFC 7518 3.2
 
@@ -71,6 +72,14 @@ std::string parse_host(std::string_view text, std::string& host) {
     return "'" + std::string(text) + "' is neither an address nor a host name";
 }
 
+std::string parse_socket_path(std::string_view text, std::string& path) {
+    if (!text.starts_with('/') || text.ends_with('/') || text.find('\0') != std::string_view::npos)
+        return "a Unix socket has an absolute path: mqtt+unix:///run/millrace/mqtt.sock";
+    if (text.size() > kLongestSocketPath) return "the path of a Unix socket has at most 107 bytes";
+    path = text;
+    return {};
+}
+
 bool parse_port(std::string_view text, std::uint16_t& port) {
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data(), end, port);
@@ -90,9 +99,16 @@ bool is_ipv4(const std::string& host) {
 
 std::string parse_listener(std::string_view text, Listener& listener) {
     const auto separator = text.find("://");
+    for (const Scheme local : {Scheme::mqtt, Scheme::http}) {
+        const std::string prefix = std::string(name_of(local)) + "+unix://";
+        if (!text.starts_with(prefix)) continue;
+        listener.scheme = local;
+        return parse_socket_path(text.substr(prefix.size()), listener.path);
+    }
     const auto scheme = std::ranges::find(kSchemeNames, text.substr(0, separator));
     if (separator == std::string_view::npos || scheme == kSchemeNames.end())
-        return "expected mqtt://, mqtts://, http:// or https:// with address and port, found '" +
+        return "expected mqtt://, mqtts://, http:// or https:// with address and port, or mqtt+unix:// or "
+               "http+unix:// with a path, found '" +
                std::string(text) + "'";
     listener.scheme = static_cast<Scheme>(scheme - kSchemeNames.begin());
     const std::string_view authority = text.substr(separator + 3);
@@ -179,6 +195,35 @@ std::string check_jwt_secret(std::string& text) {
 std::string check_file_name(std::string& text) {
     if (!text.empty() && text.find('\0') == std::string::npos) return {};
     return "expected a file name";
+}
+
+std::string check_file_mode(std::string& text) {
+    const bool octal = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; });
+    if (octal && (text.size() == 3 || (text.size() == 4 && text.front() == '0'))) return {};
+    return "expected permissions in octal, such as 0660, found '" + text + "'";
+}
+
+std::string check_mqtt_version(std::string& text) {
+    if (text == "3.1" || text == "3.1.1" || text == "5.0") return {};
+    if (text == "5") {
+        text = "5.0";
+        return {};
+    }
+    return "expected 3.1, 3.1.1 or 5.0, found '" + text + "'";
+}
+
+std::string check_network(std::string& text) {
+    const auto slash = text.find('/');
+    std::string host = text.substr(0, slash);
+    const bool v4 = canonical_address<AF_INET, in_addr>(host);
+    if (v4 || canonical_address<AF_INET6, in6_addr>(host)) {
+        if (slash == std::string::npos) return {};
+        unsigned prefix = 0;
+        const char* const end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data() + slash + 1, end, prefix);
+        if (error == std::errc{} && rest == end && prefix <= (v4 ? 32U : 128U)) return {};
+    }
+    return "expected an address or a network such as 10.0.0.0/8, found '" + text + "'";
 }
 
 }  // namespace millrace::config

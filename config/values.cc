@@ -49,6 +49,7 @@ std::string_view unit_name(Unit unit) {
 using Names = std::span<const std::string_view>;
 constexpr std::array<std::string_view, 3> kWhoNames{"nobody", "authenticated", "anyone"};
 constexpr std::array<std::string_view, 2> kAudienceNames{"anyone", "authenticated"};
+constexpr std::array<std::string_view, 3> kClientCertificateNames{"none", "optional", "required"};
 constexpr std::array<std::string_view, 5> kLogLevelNames{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> kBoolNames{"false", "true"};
 Names names(Who) {
@@ -56,6 +57,9 @@ Names names(Who) {
 }
 Names names(Audience) {
     return kAudienceNames;
+}
+Names names(ClientCertificate) {
+    return kClientCertificateNames;
 }
 Names names(LogLevel) {
     return kLogLevelNames;
@@ -171,6 +175,10 @@ std::string set(std::vector<std::string>& field, const Constraint& constraint, s
     return wrong;
 }
 
+std::string set(Listener& field, const Constraint&, std::string& text) {
+    return parse_listener(text, field);
+}
+
 std::string set(std::vector<Listener>& field, const Constraint&, std::string& text) {
     Listener listener;
     std::string wrong = parse_listener(text, listener);
@@ -204,15 +212,16 @@ std::string show(const std::string& value, const Constraint&) {
     return plain && !value.empty() ? value : quoted(value);
 }
 
+std::string show(const Listener& listener, const Constraint&) {
+    return listener.url();
+}
+
 template <class Element>
 std::string show(const std::vector<Element>& list, const Constraint& constraint) {
     std::string text = "[";
     for (const Element& element : list) {
         if (text.size() > 1) text += ", ";
-        if constexpr (std::is_same_v<Element, Listener>)
-            text += element.url();
-        else
-            text += show(element, constraint);
+        text += show(element, constraint);
     }
     return text + "]";
 }

@@ -10,9 +10,9 @@
 namespace millrace::config {
 
 // Points at the field that a key sets; the alternative is the key's type.
-using Slot =
-    std::variant<bool*, std::optional<bool>*, std::uint16_t*, unsigned*, std::size_t*, milliseconds*,
-                 std::string*, std::vector<std::string>*, std::vector<Listener>*, Who*, Audience*, LogLevel*>;
+using Slot = std::variant<bool*, std::optional<bool>*, std::uint16_t*, unsigned*, std::size_t*, milliseconds*,
+                          std::string*, std::vector<std::string>*, Listener*, std::vector<Listener>*, Who*,
+                          Audience*, ClientCertificate*, LogLevel*>;
 
 // Says what is wrong with a text, or nothing; may bring it into its canonical form.
 using TextCheck = std::string (*)(std::string& text);
@@ -52,9 +52,12 @@ std::string check_origin(std::string& text);
 std::string check_api_key(std::string& text);
 std::string check_jwt_secret(std::string& text);
 std::string check_file_name(std::string& text);
+std::string check_file_mode(std::string& text);
+std::string check_mqtt_version(std::string& text);
+std::string check_network(std::string& text);
 
-// `mqtt://127.0.0.1:1883`, `http://[::1]:8080`, `mqtt://localhost:1883`. Returns what is wrong, or an empty
-// string.
+// `mqtt://127.0.0.1:1883`, `http://[::1]:8080`, `mqtt://localhost:1883`, `mqtt+unix:///run/millrace/mqtt`.
+// Returns what is wrong, or an empty string.
 std::string parse_listener(std::string_view text, Listener& listener);
 
 }  // namespace millrace::config

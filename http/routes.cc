@@ -11,6 +11,7 @@
 #include "http/session.h"
 #include "http/static_files.h"
 #include "http/target.h"
+#include "mqtt/broker/entrance.h"
 
 namespace millrace::http {
 namespace {
@@ -71,6 +72,8 @@ access::PrincipalPtr authenticate(Exchange& exchange, bool anonymous_allowed) {
     const std::string_view header = exchange.request.authorization;
     Problem problem{.status = 401, .detail = {}, .limit = {}, .headers = "WWW-Authenticate: Bearer\r\n"};
     if (header.empty()) {
+        access::PrincipalPtr certified = mqtt::certified_user(exchange.session.connection());
+        if (certified) return certified;
         if (anonymous_allowed) return access::anonymous();
         problem.detail = "this request needs `Authorization: Bearer <api key>`";
     } else {
@@ -165,7 +168,8 @@ void dispatch(Exchange& exchange, bool foreign) {
     for (const Route& route : kRoutes) {
         if (route.method != method || !match_path(route.pattern, request.path, exchange.parameter)) continue;
         const bool open = route.access == Access::open ||
-                          (route.access == Access::known && exchange.server.authoriser().anonymous_allowed());
+                          (route.access == Access::known &&
+                           mqtt::anonymous_allowed(exchange.server.broker(), exchange.session.connection()));
         exchange.principal = authenticate(exchange, open);
         if (!exchange.principal) return;
         if (route.access == Access::backend && !may_administer(exchange)) return;

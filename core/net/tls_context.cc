@@ -10,8 +10,6 @@
 namespace millrace::tls {
 namespace {
 
-constexpr std::string_view kSessionContext = "millrace";
-
 [[noreturn]] void refuse(const std::string& what) {
     const unsigned long code = ERR_get_error();
     const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
@@ -67,8 +65,6 @@ void set_rules(SSL_CTX* context) {
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     // Resumption by tickets, which need no memory and no lock here.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kSessionContext.data()),
-                                   static_cast<unsigned>(kSessionContext.size()));
 }
 
 }  // namespace

@@ -104,6 +104,11 @@ Stream::Stream(const Context& context, BufferPool& buffers, std::string_view app
                      : wanted == ClientCertificate::optional ? SSL_VERIFY_PEER
                                                              : SSL_VERIFY_NONE;
     SSL_set_verify(ssl_, mode, nullptr);
+    // A resumed session is not asked for a certificate again: what began under one rule must not go on under
+    // another, nor what was meant for one protocol with another (RFC 8446 4.6.1, ALPACA).
+    const std::string rule = std::string(application) + static_cast<char>('0' + static_cast<int>(wanted));
+    SSL_set_session_id_context(ssl_, reinterpret_cast<const unsigned char*>(rule.data()),
+                               static_cast<unsigned>(rule.size()));
     SSL_set_accept_state(ssl_);
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct BrokerContext {
     store::Store* store = nullptr;
     std::vector<Broker*> brokers;           ///< by shard index
     std::atomic<unsigned> distributing{0};  ///< lanes that are posting a run to shards
+    /// As they were at start: what Connection::listener() counts in. A reload does not change them.
+    std::span<const config::Listener> listeners = {};
 };
 
 /// One publish, with who wants it and who waits for the end of it.
@@ -58,6 +61,10 @@ class Broker final : public TurnEnd {
     store::Store& store() { return *context_.store; }
     /// The broker of another shard, to post to: `other.shard().post(...)`.
     Broker& broker_of(unsigned shard) { return *context_.brokers[shard]; }
+    /// The listener of a connection; nullptr when it came through none.
+    const config::Listener* listener(std::uint16_t index) const {
+        return index < context_.listeners.size() ? &context_.listeners[index] : nullptr;
+    }
     unsigned shards() const { return static_cast<unsigned>(context_.brokers.size()); }
 
     /// The only way in. The authoriser is asked (publish_message or publish_event by the message's kind); a

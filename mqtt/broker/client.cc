@@ -4,6 +4,7 @@
 
 #include "core/access/authoriser.h"
 #include "mqtt/broker/client_message.h"
+#include "mqtt/broker/entrance.h"
 #include "mqtt/broker/session_table.h"
 
 namespace millrace::mqtt {
@@ -134,6 +135,8 @@ ClientInfo Client::info() const {
 }
 
 void Client::on_connect(const Connect& connect) {
+    if (!version_allowed(sessions_.broker(), connection_, connect.version))
+        return machine_.refuse(ReasonCode::unsupported_protocol_version);  // [MQTT-3.1.2-2]
     access::PrincipalPtr principal;
     const ReasonCode code = authenticate(connect, principal);
     if (code != ReasonCode::success) return machine_.refuse(code);
@@ -151,9 +154,11 @@ void Client::on_connect(const Connect& connect) {
 
 ReasonCode Client::authenticate(const Connect& connect, access::PrincipalPtr& principal) {
     const access::Authoriser& authoriser = sessions_.broker().authoriser();
+    principal = certified_user(connection_);
+    if (principal) return ReasonCode::success;
     if (connect.password) principal = authoriser.backend_of(as_text(*connect.password));
     if (principal) return ReasonCode::success;
-    if (authoriser.anonymous_allowed()) {
+    if (anonymous_allowed(sessions_.broker(), connection_)) {
         principal = access::anonymous();
         return ReasonCode::success;
     }

@@ -148,6 +148,34 @@ TEST(Load, ListenersKnowTheirPlaceAndCanonicalForm) {
     for (const Listener& listener : config.listeners) EXPECT_TRUE(listener.is_loopback()) << listener.url();
 }
 
+TEST(Load, AListenerMayBeAMap) {
+    const Config config = loaded(
+        "tls: {certificate: c.pem, private_key: k.pem, client_ca: ca.pem}\n"
+        "proxy_protocol: {trusted: [10.0.0.0/8]}\n"
+        "auth: {anonymous: true}\n"
+        "listeners:\n"
+        "  - mqtts://127.0.0.1:8883\n"
+        "  - {url: 'https://[::1]:443', client_certificate: none, proxy_protocol: true}\n"
+        "  - {url: mqtt+unix:///run/m.sock, mode: 0600, protocols: [3.1.1, 5], anonymous: false}\n"
+        "  - mqtt://127.0.0.1:1883\n");
+    ASSERT_EQ(config.listeners.size(), 4U);
+    EXPECT_EQ(config.tls.client_certificate, ClientCertificate::required);
+    EXPECT_EQ(config.listeners[0].client_certificate, ClientCertificate::required);
+    EXPECT_FALSE(config.listeners[0].proxy_protocol);
+    EXPECT_EQ(config.listeners[1].url(), "https://[::1]:443");
+    EXPECT_EQ(config.listeners[1].client_certificate, ClientCertificate::none);
+    EXPECT_TRUE(config.listeners[1].proxy_protocol);
+    EXPECT_EQ(config.listeners[1].line, 6U);
+    EXPECT_EQ(config.listeners[2].url(), "mqtt+unix:///run/m.sock");
+    EXPECT_EQ(config.listeners[2].scheme, Scheme::mqtt);
+    EXPECT_TRUE(config.listeners[2].is_loopback());
+    EXPECT_EQ(config.listeners[2].mode, "0600");
+    EXPECT_THAT(config.listeners[2].protocols, ElementsAre("3.1.1", "5.0"));
+    EXPECT_EQ(config.listeners[2].anonymous, false);
+    EXPECT_EQ(config.listeners[3].client_certificate, ClientCertificate::none);
+    EXPECT_EQ(config.listeners[3].anonymous, std::nullopt);
+}
+
 TEST(Load, AnonymousFollowsTheListenersUnlessItIsGiven) {
     EXPECT_TRUE(loaded("listeners: [mqtt://127.0.0.1:1]").allows_anonymous());
     EXPECT_FALSE(loaded("listeners: [mqtt://0.0.0.0:1]\nauth: {api_keys: [k]}").allows_anonymous());

@@ -141,9 +141,17 @@ TEST(Problems, Listeners) {
     const std::string at = "2:5: 'listeners': ";
     for (const char* url :
          {"ftp://127.0.0.1:1", "127.0.0.1:1883", "ws://127.0.0.1:1", "", "MQTT://127.0.0.1:1"})
-        EXPECT_EQ(of(url),
-                  at + "expected mqtt://, mqtts://, http:// or https:// with address and port, found '" +
-                      url + "'");
+        EXPECT_EQ(
+            of(url),
+            at +
+                "expected mqtt://, mqtts://, http:// or https:// with address and port, or mqtt+unix:// "
+                "or http+unix:// with a path, found '" +
+                url + "'");
+    for (const char* path : {"", "a", "a/b", "/", "/a/"})
+        EXPECT_EQ(of("mqtt+unix://" + std::string(path)),
+                  at + "a Unix socket has an absolute path: mqtt+unix:///run/millrace/mqtt.sock");
+    EXPECT_EQ(of("http+unix:///" + std::string(107, 'x')),
+              at + "the path of a Unix socket has at most 107 bytes");
     for (const char* port : {"65536", "-1", "", "18a", "99999999999"})
         EXPECT_EQ(of("mqtt://127.0.0.1:" + std::string(port)),
                   at + "the port in 'mqtt://127.0.0.1:" + port + "' is not a number from 0 to 65535");
@@ -229,12 +237,63 @@ TEST(Problems, Environment) {
             << text;
 }
 
+TEST(Problems, Tls) {
+    EXPECT_THAT(
+        problems("listeners:\n  - mqtts://127.0.0.1:8883\n  - url: https://127.0.0.1:443\n"),
+        ElementsAre("2:5: mqtts://127.0.0.1:8883 needs 'tls'", "3:5: https://127.0.0.1:443 needs 'tls'"));
+    const std::string files = "tls: {certificate: c.pem, private_key: k.pem";
+    EXPECT_THAT(problems(files + "}"), IsEmpty());
+    EXPECT_EQ(problem(files + ", client_certificate: optional}"),
+              "1:47: client certificates need 'tls.client_ca'");
+    EXPECT_EQ(problem(files + ", client_ca: ca.pem, client_certificate: maybe}"),
+              "1:86: 'client_certificate': expected none, optional or required, found 'maybe'");
+    EXPECT_EQ(problem(files + "}\nlisteners: [{url: 'mqtts://[::1]:1', client_certificate: required}]"),
+              "2:38: client certificates need 'tls.client_ca'");
+    EXPECT_EQ(problem(files + ", client_ca: ca.pem}\nlisteners: [{url: 'mqtt://[::1]:1', client_certificate: "
+                              "required}]"),
+              "2:37: client certificates need mqtts:// or https://");
+}
+
+TEST(Problems, PublicListenersThatAskForCertificatesNeedNothingElse) {
+    const std::string start = "tls: {certificate: c.pem, private_key: k.pem, client_ca: ca.pem";
+    EXPECT_THAT(problems(start + "}\nlisteners: ['mqtts://0.0.0.0:8883']"), IsEmpty());
+    EXPECT_THAT(problem(start + ", client_certificate: optional}\nlisteners: ['mqtts://0.0.0.0:8883']"),
+                HasSubstr("is a public address"));
+    EXPECT_THAT(problem(start + "}\nlisteners: ['mqtt://0.0.0.0:1883']"), HasSubstr("is a public address"));
+    EXPECT_THAT(problems("listeners: [{url: 'mqtt://0.0.0.0:1883', anonymous: true}]"), IsEmpty());
+    EXPECT_THAT(problem("proxy_protocol: {trusted: ['::1']}\n"
+                        "listeners: [{url: 'mqtt://127.0.0.1:1883', proxy_protocol: true}]"),
+                HasSubstr("is reached through a proxy: give 'auth'"))
+        << "who comes through it may be anybody";
+}
+
+TEST(Problems, ListenersAsMaps) {
+    const auto of = [](const std::string& map) { return problem("listeners:\n  - {" + map + "}\n"); };
+    EXPECT_EQ(of("anonymous: true"), "2:5: a listener needs 'url'");
+    EXPECT_EQ(of("url: 'mqtt://[::1]:1', protocol: [5.0]"),
+              "2:29: unknown key 'protocol' (did you mean 'protocols'?)");
+    EXPECT_EQ(of("url: 'mqtt://[::1]:1', protocols: [4]"),
+              "2:41: 'protocols': expected 3.1, 3.1.1 or 5.0, found '4'");
+    EXPECT_EQ(of("url: 'mqtt://[::1]:1', anonymous: true, proxy_protocol: true"),
+              "2:46: 'proxy_protocol' needs addresses in 'proxy_protocol.trusted'");
+    EXPECT_EQ(of("url: 'mqtt://[::1]:1', mode: 0600"), "2:29: only a Unix socket has a mode");
+    for (const char* mode : {"0888", "66", "01666", "rw"})
+        EXPECT_THAT(of("url: 'mqtt+unix:///run/m', mode: " + std::string(mode)),
+                    HasSubstr("expected permissions in octal, such as 0660"));
+    EXPECT_THAT(problems("listeners: ['mqtt+unix:///run/m', {url: 'http+unix:///run/m'}]"),
+                ElementsAre("1:35: http+unix:///run/m takes the address of mqtt+unix:///run/m"));
+}
+
+TEST(Problems, TrustedProxies) {
+    for (const char* text :
+         {"", "10.0.0.0/33", "10.0.0/8", "::/129", "proxy.example.com", "10.0.0.1/", "1.2.3.4/8/8"})
+        EXPECT_THAT(problem("proxy_protocol: {trusted: ['" + std::string(text) + "']}"),
+                    HasSubstr("expected an address or a network such as 10.0.0.0/8, found"));
+    EXPECT_THAT(problems("proxy_protocol: {trusted: [10.0.0.0/8, '::1', '2001:db8::/32', 192.0.2.1]}"),
+                IsEmpty());
+}
+
 TEST(Problems, WhatThisVersionDoesNotOffer) {
-    EXPECT_THAT(problems("listeners:\n  - mqtts://127.0.0.1:8883\n  - https://127.0.0.1:443\n"),
-                ElementsAre("2:5: mqtts:// needs TLS, which this version does not offer yet",
-                            "3:5: https:// needs TLS, which this version does not offer yet"));
-    EXPECT_EQ(problem("tls: {certificate: c.pem, private_key: k.pem}"),
-              "1:1: 'tls' is not offered by this version yet");
     EXPECT_THAT(
         problems("auth:\n"
                  "  jwt: {public_key: key.pem}\n"

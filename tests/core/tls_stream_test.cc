@@ -224,6 +224,46 @@ TEST_F(TlsStreamTest, ClientCertificatesNameTheClient) {
     }
 }
 
+TEST_F(TlsStreamTest, SessionsAreResumedByTicketAndKeepTheirName) {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        begin(ClientCertificate::required);
+        TlsClient first(with_certificate(material().made, version));
+        settle(first);
+        EXPECT_FALSE(first.resumed());
+        stream_ = std::make_unique<Stream>(*context_, pool_, "mqtt", ClientCertificate::required);
+        TlsClientOptions again = trusting(version);
+        again.resumes = &first;
+        TlsClient second(again);
+        settle(second);
+        EXPECT_TRUE(stream_->established() && second.resumed());
+        EXPECT_EQ(stream_->peer_name(), "device-7");
+        // Another set of authorities may not know that certificate any more.
+        begin(ClientCertificate::required);
+        TlsClient after_reload(again);
+        settle(after_reload);
+        EXPECT_EQ(stream_->failure(), Failure::no_certificate);
+    }
+}
+
+TEST_F(TlsStreamTest, ATicketOfOneListenerOpensNoOther) {
+    using enum ClientCertificate;
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        for (const ClientCertificate before : {none, optional}) {
+            begin(optional);
+            stream_ = std::make_unique<Stream>(*context_, pool_, "mqtt", before);
+            TlsClient nameless(trusting(version));
+            settle(nameless);
+            ASSERT_TRUE(stream_->established());
+            stream_ = std::make_unique<Stream>(*context_, pool_, "mqtt", required);
+            TlsClientOptions again = trusting(version);
+            again.resumes = &nameless;
+            TlsClient intruder(again);
+            settle(intruder);
+            EXPECT_EQ(stream_->failure(), Failure::no_certificate);
+        }
+    }
+}
+
 TEST_F(TlsStreamTest, FailuresAreToldApart) {
     begin();
     to_server("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -37,6 +37,7 @@ TlsClient::TlsClient(const TlsClientOptions& options) : context_(SSL_CTX_new(TLS
         SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(offer.data()),
                             static_cast<unsigned>(offer.size()));
     }
+    if (options.resumes != nullptr) SSL_set_session(ssl_, SSL_get0_session(options.resumes->ssl_));
     SSL_set_connect_state(ssl_);
     advance();
 }

@@ -14,8 +14,9 @@ struct TlsClientOptions {
     std::string authority;    ///< PEM file; empty: trusts nobody
     std::string certificate;  ///< PEM file; empty: has none
     std::string key;
-    int version = 0;          ///< TLS1_2_VERSION or such; 0: any
-    std::string application;  ///< ALPN; empty: says nothing
+    int version = 0;                           ///< TLS1_2_VERSION or such; 0: any
+    std::string application;                   ///< ALPN; empty: says nothing
+    const class TlsClient* resumes = nullptr;  ///< whose session it offers to go on with
 };
 
 /// Bytes from the server go in by receive(), bytes for it come out by take_sealed(). Belongs to one thread.
