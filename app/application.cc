@@ -4,7 +4,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
-#include <functional>
 #include <future>
 #include <spdlog/spdlog.h>
 #include <stdexcept>
@@ -14,6 +13,8 @@
 #include "app/doors.h"
 #include "app/entrance.h"
 #include "app/logging.h"
+#include "config/load.h"
+#include "core/access/password_worker.h"
 #include "core/net/connection.h"
 #include "core/shard.h"
 #include "mqtt/broker/broker.h"
@@ -64,24 +65,30 @@ void on_shard(Shard& shard, Function task) {
 
 class Application::Impl {
   public:
-    explicit Impl(const config::Config& config);
+    Impl(const config::Config& config, std::string config_path);
     void run();
 
   private:
     void build_shards();
     void start_retention();
     void bind_listeners();
-    void reload_certificates();
     void start();
     void drain();
+    void await_reload(boost::asio::signal_set& signals);
+    void reload();
+    void apply(access::AuthoriserPtr authoriser);
+    void present(Acceptor::TlsContext certificates);
+    void warn_of_unapplied(const config::Config& fresh) const;
     std::size_t open_connections() const;
 
     const config::Config config_;
+    const std::string config_path_;
     const access::Authoriser authoriser_;
     mqtt::BrokerContext context_;
     mqtt::Distributor distributor_{context_};
     mqtt::SessionDirectory directory_;
     std::vector<std::unique_ptr<Shard>> shards_;
+    std::unique_ptr<access::PasswordWorker> passwords_;
     std::unique_ptr<store::Store> store_;
     std::vector<std::unique_ptr<mqtt::Broker>> brokers_;
     std::vector<std::unique_ptr<mqtt::SessionTable>> sessions_;
@@ -91,7 +98,8 @@ class Application::Impl {
     std::vector<std::thread> threads_;
 };
 
-Application::Impl::Impl(const config::Config& config) : config_(config), authoriser_(config_) {
+Application::Impl::Impl(const config::Config& config, std::string config_path)
+    : config_(config), config_path_(std::move(config_path)), authoriser_(config_) {
     set_up_logging(config_.log);
     std::unique_ptr<store::Backend> backend = open_backend(config_.store);
     const Result<std::vector<MessagePtr>> retained = backend->open_reader()->retained();
@@ -121,6 +129,8 @@ void Application::Impl::build_shards() {
     context_.config = &config_;
     context_.store = store_.get();
     context_.listeners = config_.listeners;
+    passwords_ = std::make_unique<access::PasswordWorker>(config_.limits.password_queue);
+    context_.passwords = passwords_.get();
     context_.brokers.resize(count);
     for (unsigned i = 0; i < count; ++i) {
         shards_.push_back(std::make_unique<Shard>(i));
@@ -147,24 +157,6 @@ void Application::Impl::bind_listeners() {
             std::make_unique<Acceptor>(*shards_.front(), *entrance_, acceptor_options(config_.listeners, i),
                                        config_.listeners[i].is_secure() ? context : nullptr, greet));
     }
-}
-
-/// New connections present what the files hold now. If that cannot be used, everything stays as it was.
-void Application::Impl::reload_certificates() {
-    Acceptor::TlsContext context;
-    try {
-        context = load_certificates(config_);
-    } catch (const std::runtime_error& failure) {
-        spdlog::error("the certificate in use stays: {}", failure.what());
-        return;
-    }
-    if (!context) return;
-    shards_.front()->post([this, context] {
-        for (const auto& acceptor : acceptors_) {
-            if (acceptor->is_secure()) acceptor->use(context);
-        }
-    });
-    spdlog::info("certificates read anew");
 }
 
 void Application::Impl::start() {
@@ -206,6 +198,66 @@ void Application::Impl::drain() {
     spdlog::info("stopped");
 }
 
+void Application::Impl::await_reload(boost::asio::signal_set& signals) {
+    signals.async_wait([this, &signals](const error_code& failure, int) {
+        if (failure) return;
+        reload();
+        await_reload(signals);
+    });
+}
+
+/// SIGHUP: who may do what, and how much is logged. What is no good is not taken over, none of it.
+void Application::Impl::reload() {
+    if (config_path_.empty())
+        return spdlog::warn("reload: there is no configuration file; nothing has changed");
+    const config::LoadResult loaded = config::load_file(config_path_);
+    for (const config::Problem& problem : loaded.problems)
+        spdlog::error("reload: {}", config::format(config_path_, problem));
+    if (!loaded.problems.empty()) return spdlog::error("reload: the old configuration stays");
+    try {
+        config::Config fresh = config_;
+        fresh.tls = loaded.config.tls;
+        Acceptor::TlsContext certificates = load_certificates(fresh);
+        apply(std::make_shared<const access::Authoriser>(loaded.config));
+        present(std::move(certificates));
+    } catch (const std::exception& failure) {
+        return spdlog::error("reload: {}; the old configuration stays", failure.what());
+    }
+    set_log_level(loaded.config.log.level);
+    warn_of_unapplied(loaded.config);
+    spdlog::info("reload: done");
+}
+
+/// Each shard changes over between two turns.
+void Application::Impl::apply(access::AuthoriserPtr authoriser) {
+    for (unsigned i = 0; i < shards_.size(); ++i) {
+        on_shard(*shards_[i], [this, i, &authoriser] {
+            brokers_[i]->use(authoriser);
+            doors_->review(i);
+        });
+    }
+}
+
+/// To new connections; those that are open stay as they are.
+void Application::Impl::present(Acceptor::TlsContext certificates) {
+    shards_.front()->post([this, certificates = std::move(certificates)] {
+        for (const auto& acceptor : acceptors_) {
+            if (acceptor->is_secure()) acceptor->use(certificates);
+        }
+    });
+}
+
+void Application::Impl::warn_of_unapplied(const config::Config& fresh) const {
+    const auto warn = [](bool changed, std::string_view section) {
+        if (changed) spdlog::warn("reload: what has changed under '{}' needs a restart", section);
+    };
+    warn(fresh.listeners != config_.listeners, "listeners");
+    warn(fresh.threads != config_.threads, "threads");
+    warn(fresh.store != config_.store, "store");
+    warn(fresh.realtime != config_.realtime, "realtime");
+    warn(fresh.limits != config_.limits, "limits");
+}
+
 void Application::Impl::run() {
     std::signal(SIGPIPE, SIG_IGN);
     boost::asio::io_context context(1);
@@ -215,19 +267,15 @@ void Application::Impl::run() {
         if (!failure) spdlog::info("signal {}: draining", signal);
         stopping = true;
     });
-    boost::asio::signal_set reload(context, SIGHUP);
-    std::function<void(const error_code&, int)> on_reload = [&](const error_code& failure, int) {
-        if (failure) return;
-        reload_certificates();
-        reload.async_wait(on_reload);
-    };
-    reload.async_wait(on_reload);
+    boost::asio::signal_set hang_up(context, SIGHUP);
+    await_reload(hang_up);
     start();
     while (!stopping) context.run_one();
     drain();
 }
 
-Application::Application(const config::Config& config) : impl_(std::make_unique<Impl>(config)) {}
+Application::Application(const config::Config& config, std::string config_path)
+    : impl_(std::make_unique<Impl>(config, std::move(config_path))) {}
 Application::~Application() = default;
 void Application::run() {
     impl_->run();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "config/config.h"
 
@@ -11,7 +12,8 @@ namespace millrace::app {
 class Application {
   public:
     /// Opens the store and binds every listener; throws std::runtime_error with one line when that fails.
-    explicit Application(const config::Config& config);
+    /// `config_path` is what SIGHUP reads again; empty: there is no file.
+    explicit Application(const config::Config& config, std::string config_path = {});
     ~Application();
     Application(const Application&) = delete;
     Application& operator=(const Application&) = delete;

@@ -1,5 +1,6 @@
 #include "app/command_line.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
 #include <boost/version.hpp>
@@ -16,9 +17,11 @@ namespace {
 
 namespace options = boost::program_options;
 
-constexpr std::array<std::pair<std::string_view, Command>, 5> kCommands{{
+constexpr std::array<std::pair<std::string_view, Command>, 7> kCommands{{
     {"serve", Command::serve},
     {"check", Command::check},
+    {"passwd", Command::passwd},
+    {"token", Command::token},
     {"defaults", Command::defaults},
     {"version", Command::version},
     {"help", Command::help},
@@ -28,29 +31,55 @@ ParsedCommandLine wrong(std::string problem) {
     return {std::nullopt, std::move(problem)};
 }
 
-/// What is left when the options are taken out: a command, and for `check` a file.
-ParsedCommandLine interpret(const std::vector<std::string>& words, std::string config_path) {
-    CommandLine line;
-    line.config_path = std::move(config_path);
-    if (words.empty()) return {line, {}};
-    bool known = false;
-    for (const auto& [name, command] : kCommands) {
-        if (words.front() != name) continue;
-        line.command = command;
-        known = true;
-    }
-    if (!known) return wrong("unknown command '" + words.front() + "'");
+std::string text_of(const options::variables_map& found, const char* name) {
+    return found.contains(name) ? found[name].as<std::string>() : std::string{};
+}
+
+/// The words behind the command.
+ParsedCommandLine take_words(CommandLine line, const std::vector<std::string>& words) {
     if (line.command == Command::check) {
-        if (words.size() != 2) return wrong("check takes one file: millrace check FILE");
+        if (words.size() != 1) return wrong("check takes one file: millrace check FILE");
         if (!line.config_path.empty()) return wrong("check takes its file without --config");
-        line.config_path = words[1];
-    } else if (words.size() > 1) {
-        return wrong("unexpected argument '" + words[1] + "'");
-    }
-    if (!line.config_path.empty() && line.command != Command::serve && line.command != Command::check) {
-        return wrong("--config goes with serve only");
+        line.config_path = words[0];
+    } else if (line.command == Command::passwd) {
+        if (words.size() != 2) return wrong("passwd takes a file and a user: millrace passwd FILE USER");
+        line.file = words[0];
+        line.user = words[1];
+    } else if (!words.empty()) {
+        return wrong("unexpected argument '" + words[0] + "'");
     }
     return {line, {}};
+}
+
+/// The options have to go with the command.
+ParsedCommandLine interpret(const options::variables_map& found) {
+    CommandLine line;
+    line.config_path = text_of(found, "config");
+    if (found.contains("config") && line.config_path.empty()) return wrong("--config needs a file");
+    std::vector<std::string> words;
+    if (found.contains("word")) words = found["word"].as<std::vector<std::string>>();
+    if (!words.empty()) {
+        const auto known =
+            std::ranges::find(kCommands, words.front(), &std::pair<std::string_view, Command>::first);
+        if (known == kCommands.end()) return wrong("unknown command '" + words.front() + "'");
+        line.command = known->second;
+        words.erase(words.begin());
+    }
+    const bool token = line.command == Command::token;
+    for (const char* name : {"user", "extras", "ttl"}) {
+        if (found.contains(name) && !token) return wrong("--" + std::string(name) + " goes with token only");
+    }
+    if (token && text_of(found, "user").empty()) return wrong("token needs --user ID");
+    if (token && line.config_path.empty()) return wrong("token needs --config FILE, for the secret");
+    line.token.user = text_of(found, "user");
+    if (found.contains("extras")) line.token.extras = text_of(found, "extras");
+    if (found.contains("ttl")) line.token.ttl = text_of(found, "ttl");
+    ParsedCommandLine parsed = take_words(std::move(line), words);
+    if (!parsed.command_line || parsed.command_line->config_path.empty()) return parsed;
+    const Command command = parsed.command_line->command;
+    if (command != Command::serve && command != Command::check && !token)
+        return wrong("--config goes with serve and token only");
+    return parsed;
 }
 
 std::string sqlite_version() {
@@ -66,8 +95,9 @@ std::string libpq_version() {
 
 ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {
     options::options_description named;
-    named.add_options()("config", options::value<std::string>())("help,h", "")("version", "")(
-        "word", options::value<std::vector<std::string>>());
+    named.add_options()("config", options::value<std::string>())("user", options::value<std::string>())(
+        "extras", options::value<std::string>())("ttl", options::value<std::string>())("help,h", "")(
+        "version", "")("word", options::value<std::vector<std::string>>());
     options::positional_options_description positions;
     positions.add("word", -1);
     options::variables_map found;
@@ -82,11 +112,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
     }
     if (found.contains("help")) return {CommandLine{Command::help, {}}, {}};
     if (found.contains("version")) return {CommandLine{Command::version, {}}, {}};
-    const auto words =
-        found.contains("word") ? found["word"].as<std::vector<std::string>>() : std::vector<std::string>{};
-    std::string config_path = found.contains("config") ? found["config"].as<std::string>() : std::string{};
-    if (found.contains("config") && config_path.empty()) return wrong("--config needs a file");
-    return interpret(words, std::move(config_path));
+    return interpret(found);
 }
 
 std::string usage() {
@@ -95,12 +121,17 @@ std::string usage() {
 usage: millrace [serve] [--config FILE]   run; without a file: SQLite in ./millrace-data, MQTT on
                                           127.0.0.1:1883, HTTP on 127.0.0.1:8080
        millrace check FILE                validate a configuration: every error, with line and column
+       millrace passwd FILE USER          add a user to a password file, or change the password, which is
+                                          read from the terminal or from stdin
+       millrace token --user ID [--extras JSON] [--ttl 1h] --config FILE
+                                          print a token, signed with auth.jwt.secret
        millrace defaults                  print the whole commented configuration
        millrace version                   print the versions of the program and its libraries
        millrace help                      print this
 
 exit status: 0 fine, 1 wrong configuration or failed start, 2 wrong usage
-signals:     SIGTERM and SIGINT drain and stop
+signals:     SIGTERM and SIGINT drain and stop; SIGHUP reads users, permissions, channel rules and the log
+             level again
 )";
 }
 

@@ -10,11 +10,21 @@ namespace millrace::app {
 /// Exit statuses of the contract.
 enum class Exit : int { fine = 0, failed = 1, wrong_usage = 2 };
 
-enum class Command { serve, check, defaults, version, help };
+enum class Command { serve, check, passwd, token, defaults, version, help };
+
+/// What `millrace token` is to say.
+struct TokenRequest {
+    std::string user;
+    std::string extras = "{}";
+    std::string ttl = "1h";
+};
 
 struct CommandLine {
     Command command = Command::serve;
     std::string config_path;  ///< empty: the embedded defaults
+    std::string file;         ///< of passwd
+    std::string user;         ///< of passwd
+    TokenRequest token;
 };
 
 /// Either a command line or, in one line, what is wrong with it.

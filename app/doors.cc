@@ -92,6 +92,12 @@ Doors::Doors(const std::vector<mqtt::Broker*>& brokers,
 
 Doors::~Doors() = default;
 
+void Doors::review(unsigned shard) {
+    ShardDoors& doors = *shards_->all[shard];
+    doors.sessions.review();
+    doors.bridge.review();
+}
+
 std::unique_ptr<Protocol> Doors::greet(Connection& connection, config::Scheme scheme) {
     ShardDoors& doors = *shards_->all[connection.shard().index()];
     const bool speaks_mqtt = scheme == config::Scheme::mqtt || scheme == config::Scheme::mqtts;

@@ -22,6 +22,9 @@ class Doors {
           const std::vector<std::unique_ptr<mqtt::SessionTable>>& sessions);
     ~Doors();
 
+    /// On the thread of that shard: its authoriser is another one.
+    void review(unsigned shard);
+
     /// The protocol for a fresh connection of a listener.
     std::unique_ptr<Protocol> greet(Connection& connection, config::Scheme scheme);
 

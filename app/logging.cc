@@ -28,8 +28,12 @@ void set_up_logging(const config::Log& log) {
     const auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("millrace", sink));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-    spdlog::set_level(level_of(log.level));
+    set_log_level(log.level);
     spdlog::flush_on(spdlog::level::info);
+}
+
+void set_log_level(config::LogLevel level) {
+    spdlog::set_level(level_of(level));
 }
 
 }  // namespace millrace::app

@@ -7,5 +7,7 @@ namespace millrace::app {
 
 /// Sets the default logger up; call before any other thread runs.
 void set_up_logging(const config::Log& log);
+/// Any thread.
+void set_log_level(config::LogLevel level);
 
 }  // namespace millrace::app

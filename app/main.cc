@@ -3,10 +3,12 @@
 #include <string>
 #include <vector>
 
+#include "app/accounts.h"
 #include "app/application.h"
 #include "app/command_line.h"
 #include "config/documents.h"
 #include "config/load.h"
+#include "core/access/authoriser.h"
 
 namespace millrace::app {
 namespace {
@@ -24,8 +26,21 @@ Exit report(const std::string& path, const std::vector<config::Problem>& problem
     return problems.empty() ? Exit::fine : Exit::failed;
 }
 
+/// What the configuration names for `auth` has to be there and in order too.
+Exit check_files(const std::string& path, const config::Config& configuration) {
+    try {
+        const access::Authoriser authoriser(configuration);
+    } catch (const std::exception& failure) {
+        print(stderr, path + ": " + failure.what() + "\n");
+        return Exit::failed;
+    }
+    return Exit::fine;
+}
+
 Exit check(const std::string& path) {
-    const Exit outcome = report(path, config::load_file(path).problems);
+    const config::LoadResult loaded = config::load_file(path);
+    Exit outcome = report(path, loaded.problems);
+    if (outcome == Exit::fine) outcome = check_files(path, loaded.config);
     if (outcome == Exit::fine) print(stdout, path + " is fine\n");
     return outcome;
 }
@@ -38,7 +53,7 @@ Exit serve(const std::string& path) {
         configuration = loaded.config;
     }
     try {
-        Application application(configuration);
+        Application application(configuration, path);
         application.run();
     } catch (const std::exception& failure) {
         print(stderr, std::string("millrace: ") + failure.what() + "\n");
@@ -53,6 +68,10 @@ Exit run(const CommandLine& line) {
             return serve(line.config_path);
         case Command::check:
             return check(line.config_path);
+        case Command::passwd:
+            return change_password(line.file, line.user);
+        case Command::token:
+            return mint_token(line.config_path, line.token);
         case Command::defaults:
             print(stdout, config::defaults_yaml());
             break;

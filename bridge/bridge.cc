@@ -9,33 +9,41 @@ namespace {
 
 /// What is wrong with how somebody comes in; empty: nothing.
 struct Complaint {
-    std::string_view message;
+    std::string message;
     std::string_view code;
     bool refused = false;
 };
 
-constexpr Complaint kWrongKey{"Unknown connection key: the last segment of the address must be realtime.key.",
-                              "unknown_key", true};
-constexpr Complaint kNobody{"Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised",
-                            true};
-constexpr Complaint kToken{
-    "The token cannot be verified, so this connection is anonymous: tokens need auth.jwt in the server's "
-    "configuration.",
-    "token_not_verified", false};
-constexpr Complaint kTokenNobody{
-    "The token cannot be verified: tokens need auth.jwt in the server's configuration, and auth.anonymous is "
-    "false.",
-    "not_authorised", true};
+const Complaint kWrongKey{"Unknown connection key: the last segment of the address must be realtime.key.",
+                          "unknown_key", true};
+const Complaint kNobody{"Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised", true};
+
+/// Of a token that does not verify. Without `auth.jwt` no token can, which is not its owner's fault.
+Complaint complain(const mqtt::Broker& broker, bool anonymous_allowed, error_code error) {
+    Complaint complaint{std::string(access::why_refused(error)), "token_not_verified"};
+    if (error == Errc::timed_out) complaint.code = "token_expired";
+    const bool strict =
+        broker.authoriser().takes_tokens() && broker.config().realtime.bad_token == config::BadToken::strict;
+    complaint.refused = strict || !anonymous_allowed;
+    if (!complaint.refused) complaint.message += " This connection is anonymous.";
+    return complaint;
+}
 
 /// Finds out who comes with this token, unless `principal` is somebody already.
-Complaint identify(const access::Authoriser& authoriser, bool anonymous_allowed, std::string_view token,
+Complaint identify(mqtt::Broker& broker, bool anonymous_allowed, std::string_view token,
                    access::PrincipalPtr& principal) {
     if (principal && principal->authenticated()) return {};
-    principal = token.empty() ? nullptr : authoriser.backend_of(token);
-    if (principal) return {};
+    const access::Authoriser& authoriser = broker.authoriser();
     principal = access::anonymous();
-    if (!anonymous_allowed) return token.empty() ? kNobody : kTokenNobody;
-    return token.empty() ? Complaint{} : kToken;
+    if (token.empty()) return anonymous_allowed ? Complaint{} : kNobody;
+    if (access::PrincipalPtr backend = authoriser.backend_of(token)) {
+        principal = std::move(backend);
+        return {};
+    }
+    const auto user = authoriser.user_of(token, broker.shard().wall_clock_us());
+    if (!user) return complain(broker, anonymous_allowed, user.error());
+    principal = *user;
+    return {};
 }
 
 std::uint64_t seed() {
@@ -56,7 +64,7 @@ Bridge::~Bridge() = default;
 std::unique_ptr<Protocol> Bridge::accept(Connection& connection, std::string_view key, std::string_view token,
                                          access::PrincipalPtr principal) {
     const bool anonymous_allowed = mqtt::anonymous_allowed(broker_, connection);
-    Complaint complaint = identify(broker_.authoriser(), anonymous_allowed, token, principal);
+    Complaint complaint = identify(broker_, anonymous_allowed, token, principal);
     if (key != broker_.config().realtime.key) complaint = kWrongKey;
     auto session = std::make_unique<Session>(*this, connection, std::move(principal), complaint.refused);
     // The socket speaks HTTP until the upgrade's answer is out: the first frame has to come after it.
@@ -101,6 +109,12 @@ Session* Bridge::find(const SocketId& id) {
     if (id.shard != shard().index() || id.slot >= sessions_.size()) return nullptr;
     Session* session = sessions_[id.slot];
     return session != nullptr && session->id() == id ? session : nullptr;
+}
+
+void Bridge::review() {
+    for (Session* session : sessions_) {
+        if (session != nullptr) session->review();
+    }
 }
 
 Room& Bridge::room(std::string_view name, bool wildcard) {

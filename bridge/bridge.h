@@ -46,6 +46,9 @@ class Bridge final : private Rosters::Output, private mqtt::ClientSource, privat
     /// An empty buffer to write one frame's text to.
     ByteBuffer& scratch();
 
+    /// The authoriser is another one: what the old one allowed is looked at again.
+    void review();
+
     SocketId enrol(Session& session);
     void forget(const SocketId& id);
     /// nullptr: it is gone, or not of this shard.

@@ -30,8 +30,10 @@ void Room::remove(std::uint32_t index) {
 
 /// A message that no audience narrows and that no filter brought is for everybody; this is for the others.
 bool Room::wants(const Member& member, const Message& message) const {
-    if (!access::may_receive(member.session->principal(), message.audience())) return false;
-    return !wildcard_ || !member.session->gets_elsewhere(*this, message.channel());
+    const Session& session = *member.session;
+    if (!wildcard_) return access::may_receive(session.principal(), message.audience());
+    return session.authoriser().may_receive(session.principal(), message) &&
+           !session.gets_elsewhere(*this, message.channel());
 }
 
 void Room::deliver(const MessagePtr& message, const mqtt::Match&) {

@@ -48,7 +48,7 @@ void Session::send_away() {
 }
 
 void Session::start(std::string_view complaint, std::string_view code) {
-    connection_.set_deadline(bridge_.limits().bridge_ping);
+    watch_time();
     if (!complaint.empty()) send_error({}, complaint, code);
     if (refused_) close(websocket::CloseCode::unauthorised, complaint);
 }
@@ -110,13 +110,23 @@ void Session::on_closed(error_code) {
     bridge_.forget(id_);
 }
 
+/// The next deadline: a ping, or the end of the token if that comes first.
+void Session::watch_time() {
+    connection_.set_deadline(
+        access::time_left(*principal_, bridge_.shard().wall_clock_us(), bridge_.limits().bridge_ping));
+}
+
 void Session::on_deadline(TimePoint) {
+    if (principal_->expired(bridge_.shard().wall_clock_us())) {
+        send_error({}, "The token has expired.", "token_expired");
+        return close(websocket::CloseCode::unauthorised, "the token has expired");
+    }
     // While we do not read, its pongs cannot be seen.
     if (!paused_ && unanswered_pings_++ >= kPingsUnanswered) {
         bridge_.shard().counters().closed_timed_out.add();
         return connection_.close(Errc::timed_out);
     }
-    connection_.set_deadline(bridge_.limits().bridge_ping);
+    watch_time();
     if (connection_.out().bytes() > bridge_.limits().outbox_bytes) return;
     websocket::append_frame(connection_.out().tail(), websocket::Opcode::ping, {});
     connection_.wake();

@@ -37,6 +37,9 @@ class Session final : public Protocol, private websocket::Receiver {
     void on_published(std::uint64_t token, const PublishResult& result) override;
     void on_shutdown() override;
 
+    /// Leaves the channels that may not be joined any more.
+    void review();
+
     const SocketId& id() const { return id_; }
     const access::Principal& principal() const { return *principal_; }
     Bridge& bridge() { return bridge_; }
@@ -99,6 +102,8 @@ class Session final : public Protocol, private websocket::Receiver {
     void on_history(const std::string& channel, Result<store::Page> page);
     void publish(const ClientFrame& frame);
 
+    access::Decision may_join(std::string_view name, bool wildcard) const;
+    void watch_time();
     bool waiting() const;
     void read_on();
     bool is_legal(std::string_view name, bool wildcard) const;

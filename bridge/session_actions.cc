@@ -4,6 +4,7 @@
 #include "bridge/bridge.h"
 #include "bridge/session.h"
 #include "core/channel_name.h"
+#include "mqtt/broker/entrance.h"
 
 namespace millrace::bridge {
 
@@ -47,15 +48,41 @@ void Session::handle(ClientFrame frame) {
                "unknown_action");
 }
 
-void Session::handle_join(ClientFrame frame) {
-    const bool wildcard = has_wildcard(frame.channel);
-    if (!check_name(frame.channel, wildcard)) return;
-    access::Decision decision = wildcard ? authoriser().may_subscribe(*principal_, frame.channel)
-                                         : authoriser().may(*principal_, access::Action::join, frame.channel);
+access::Decision Session::may_join(std::string_view name, bool wildcard) const {
+    access::Decision decision = wildcard ? authoriser().may_subscribe(*principal_, name)
+                                         : authoriser().may(*principal_, access::Action::join, name);
     if (!wildcard && !decision.allowed && !principal_->authenticated()) {
         decision.reason = "Anonymous clients cannot join this channel.";
     }
-    if (refuse(frame.channel, decision)) return;
+    return decision;
+}
+
+void Session::review() {
+    if (refused_ || connection_.closing()) return;
+    if (!principal_->authenticated() && !mqtt::anonymous_allowed(bridge_.broker(), connection_)) {
+        send_error({}, "Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised");
+        return close(websocket::CloseCode::unauthorised, "anonymous clients cannot connect");
+    }
+    std::vector<std::string> lost;
+    for (const Membership& membership : memberships_) {
+        const Room& room = *membership.room;
+        if (may_join(room.name(), room.wildcard()).allowed) continue;
+        // A join under way cannot be taken back: the browser shall begin anew.
+        if (joining_ && joining_->channel() == room.name())
+            return close(websocket::CloseCode::service_restart, "the permissions have changed");
+        lost.push_back(room.name());
+    }
+    for (const std::string& name : lost) {
+        leave(name);
+        send_error(name, "The permissions have changed: this channel is not open to you any more.",
+                   "not_authorised");
+    }
+}
+
+void Session::handle_join(ClientFrame frame) {
+    const bool wildcard = has_wildcard(frame.channel);
+    if (!check_name(frame.channel, wildcard)) return;
+    if (refuse(frame.channel, may_join(frame.channel, wildcard))) return;
     const bool fresh = !is_member(frame.channel);
     if (fresh && memberships_.size() >= bridge_.limits().bridge_channels) {
         return send_error(frame.channel, "Too many channels on one connection: limits.bridge_channels.",

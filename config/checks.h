@@ -31,7 +31,4 @@ void derive(Config& config, const GivenKeys& given);
 
 void check(const Config& config, const GivenKeys& given, std::vector<Problem>& problems);
 
-// Refuses what the contract has but this version cannot do.
-void refuse_unsupported(const GivenKeys& given, std::vector<Problem>& problems);
-
 }  // namespace millrace::config

@@ -19,6 +19,7 @@ enum class StoreKind : std::uint8_t { sqlite, postgres };
 enum class Who : std::uint8_t { nobody, authenticated, anyone };
 enum class Audience : std::uint8_t { anyone, authenticated };
 enum class ClientCertificate : std::uint8_t { none, optional, required };
+enum class BadToken : std::uint8_t { strict, anonymous };
 enum class LogLevel : std::uint8_t { trace, debug, info, warning, error };
 
 // One address to listen on, and where the file says so (0 when no file does).
@@ -74,6 +75,7 @@ struct Store {
 struct Realtime {
     std::string key = "default";
     std::vector<std::string> allowed_origins;  // lower case, without a default port
+    BadToken bad_token = BadToken::strict;
     bool operator==(const Realtime&) const = default;
 };
 
@@ -81,6 +83,13 @@ struct Jwt {
     std::string secret;
     std::string public_key;
     std::string jwks;
+    std::string issuer;    // empty: any
+    std::string audience;  // empty: any
+    milliseconds leeway = std::chrono::seconds(10);
+    std::string user_claim = "sub";
+    std::string dbo_id_claim = "dbo_id";
+    std::string row_id_claim = "row_id";
+    std::string extras_claim = "extras";
     bool operator==(const Jwt&) const = default;
     bool is_configured() const { return !secret.empty() || !public_key.empty() || !jwks.empty(); }
 };
@@ -136,6 +145,7 @@ struct Limits {
     std::size_t topic_bytes = 65'535;
     std::size_t topic_levels = 128;
     milliseconds connect_timeout = std::chrono::seconds(10);
+    std::size_t password_queue = 64;
     milliseconds keep_alive_max{0};
     std::uint16_t receive_maximum = 256;
     std::uint16_t inflight_messages = 100;

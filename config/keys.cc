@@ -52,6 +52,7 @@ constexpr Constraint text(TextCheck check, std::string_view description) {
     return {.check = check, .description = description};
 }
 constexpr Constraint kNone{};
+constexpr Constraint kClaim = text(check_claim, "name of a claim");
 constexpr Constraint kFile = text(check_file_name, "file name");
 constexpr Constraint kListenerUrl =
     text(nullptr, "URL: mqtt, mqtts, http or https, address, port; or mqtt+unix, http+unix, path");
@@ -111,6 +112,9 @@ constexpr auto kKeys = std::to_array<Key>({
      "Web origins that may connect, such as `https://app.example.com`. With none: the same origin, and any "
      "on "
      "loopback."},
+    {"realtime.bad_token", at<&Config::realtime, &Realtime::bad_token>, kNone,
+     "What becomes of a browser whose token does not verify. `strict`: an `error` frame and close 4401. "
+     "`anonymous`: an `error` frame, and it goes on as one without a token."},
 
     {"auth", nullptr, kNone, "Who may connect."},
     {"auth.anonymous", at<&Config::auth, &Auth::anonymous>, kNone,
@@ -125,6 +129,20 @@ constexpr auto kKeys = std::to_array<Key>({
      "A public key for RS256, ES256 or EdDSA, PEM.", "none", "jwt.pem"},
     {"auth.jwt.jwks", at<&Config::auth, &Auth::jwt, &Jwt::jwks>, kFile, "A JSON Web Key Set.", "none",
      "jwks.json"},
+    {"auth.jwt.issuer", at<&Config::auth, &Auth::jwt, &Jwt::issuer>, text(check_claim, "text"),
+     "What the claim `iss` must be.", "any", "https://issuer.example.com/"},
+    {"auth.jwt.audience", at<&Config::auth, &Auth::jwt, &Jwt::audience>, text(check_claim, "text"),
+     "What the claim `aud` must be, or hold.", "any", "millrace"},
+    {"auth.jwt.leeway", at<&Config::auth, &Auth::jwt, &Jwt::leeway>, duration(0, kHour),
+     "How far the issuer's clock may be from ours: for `exp` and `nbf`.", "10s", "30s"},
+    {"auth.jwt.user_claim", at<&Config::auth, &Auth::jwt, &Jwt::user_claim>, kClaim,
+     "The claim with the user's name, which the access control list and client ids go by.", "sub", "email"},
+    {"auth.jwt.dbo_id_claim", at<&Config::auth, &Auth::jwt, &Jwt::dbo_id_claim>, kClaim,
+     "The claim with the number of the user's table.", "dbo_id", "table"},
+    {"auth.jwt.row_id_claim", at<&Config::auth, &Auth::jwt, &Jwt::row_id_claim>, kClaim,
+     "The claim with the number of the user in that table.", "row_id", "sub"},
+    {"auth.jwt.extras_claim", at<&Config::auth, &Auth::jwt, &Jwt::extras_claim>, kClaim,
+     "The claim with an object that the members of a channel see of each other.", "extras", "user_metadata"},
     {"auth.password_file", at<&Config::auth, &Auth::password_file>, kFile,
      "Users and their hashed passwords; written by `millrace passwd` or mosquitto_passwd.", "none",
      "users.txt"},
@@ -188,7 +206,9 @@ constexpr auto kKeys = std::to_array<Key>({
     {"limits.topic_levels", limit<&Limits::topic_levels>, count(1, 65'535),
      "Levels of a channel name or filter."},
     {"limits.connect_timeout", limit<&Limits::connect_timeout>, duration(100, kHour),
-     "Time from opening an MQTT connection to its whole CONNECT."},
+     "Time from opening an MQTT connection to its whole CONNECT, its password checked."},
+    {"limits.password_queue", limit<&Limits::password_queue>, count(1, 1'000'000),
+     "Passwords waiting to be checked, over all listeners; beyond it a CONNECT is refused as server busy."},
     {"limits.keep_alive_max", limit<&Limits::keep_alive_max>, duration(kSecond, 65'535 * kSecond, "none"),
      "The longest Keep Alive; a longer one, or none, is shortened (Server Keep Alive)."},
     {"limits.receive_maximum", limit<&Limits::receive_maximum>, count(1, 65'535),

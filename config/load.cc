@@ -98,7 +98,6 @@ class Loader {
             add(to_position(root.Mark()), "expected keys and values, such as 'threads: auto'");
         derive(result_.config, given_);
         check(result_.config, given_, result_.problems);
-        refuse_unsupported(given_, result_.problems);
     }
 
   private:

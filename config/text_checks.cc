@@ -226,4 +226,9 @@ std::string check_network(std::string& text) {
     return "expected an address or a network such as 10.0.0.0/8, found '" + text + "'";
 }
 
+std::string check_claim(std::string& text) {
+    if (!text.empty()) return {};
+    return "expected at least one character";
+}
+
 }  // namespace millrace::config

@@ -50,6 +50,7 @@ using Names = std::span<const std::string_view>;
 constexpr std::array<std::string_view, 3> kWhoNames{"nobody", "authenticated", "anyone"};
 constexpr std::array<std::string_view, 2> kAudienceNames{"anyone", "authenticated"};
 constexpr std::array<std::string_view, 3> kClientCertificateNames{"none", "optional", "required"};
+constexpr std::array<std::string_view, 2> kBadTokenNames{"strict", "anonymous"};
 constexpr std::array<std::string_view, 5> kLogLevelNames{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> kBoolNames{"false", "true"};
 Names names(Who) {
@@ -60,6 +61,9 @@ Names names(Audience) {
 }
 Names names(ClientCertificate) {
     return kClientCertificateNames;
+}
+Names names(BadToken) {
+    return kBadTokenNames;
 }
 Names names(LogLevel) {
     return kLogLevelNames;

@@ -12,7 +12,7 @@ namespace millrace::config {
 // Points at the field that a key sets; the alternative is the key's type.
 using Slot = std::variant<bool*, std::optional<bool>*, std::uint16_t*, unsigned*, std::size_t*, milliseconds*,
                           std::string*, std::vector<std::string>*, Listener*, std::vector<Listener>*, Who*,
-                          Audience*, ClientCertificate*, LogLevel*>;
+                          Audience*, ClientCertificate*, BadToken*, LogLevel*>;
 
 // Says what is wrong with a text, or nothing; may bring it into its canonical form.
 using TextCheck = std::string (*)(std::string& text);
@@ -55,6 +55,7 @@ std::string check_file_name(std::string& text);
 std::string check_file_mode(std::string& text);
 std::string check_mqtt_version(std::string& text);
 std::string check_network(std::string& text);
+std::string check_claim(std::string& text);
 
 // `mqtt://127.0.0.1:1883`, `http://[::1]:8080`, `mqtt://localhost:1883`, `mqtt+unix:///run/millrace/mqtt`.
 // Returns what is wrong, or an empty string.

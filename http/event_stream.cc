@@ -32,6 +32,12 @@ bool read_position(const Request& request, std::optional<StreamPosition>& positi
     return true;
 }
 
+access::Decision may_follow(const Server& server, const StreamRequest& request) {
+    const access::Authoriser& authoriser = server.authoriser();
+    return request.wildcard ? authoriser.may_subscribe(*request.principal, request.channel)
+                            : authoriser.may(*request.principal, access::Action::join, request.channel);
+}
+
 }  // namespace
 
 StreamPosition parse_event_id(std::string_view text) {
@@ -56,9 +62,7 @@ void serve_stream(Exchange& exchange) {
     if (!read_position(exchange.request, request.position)) {
         return session.fail(bad_request("`after` must be a number"));
     }
-    const access::Decision decision =
-        request.wildcard ? server.authoriser().may_subscribe(*exchange.principal, *channel)
-                         : server.authoriser().may(*exchange.principal, access::Action::join, *channel);
+    const access::Decision decision = may_follow(server, request);
     if (!decision.allowed) {
         Problem problem = problem_of(Errc::not_authorised);
         problem.detail = decision.reason;
@@ -80,7 +84,7 @@ EventStream::~EventStream() {
 }
 
 void EventStream::start() {
-    connection_.set_deadline(server_.config().limits.stream_keep_alive);
+    watch_time();
     server_.broker().subscribe(request_.channel, *this, {});
     subscribed_ = true;
     server_.shard().counters().event_streams.add();
@@ -132,7 +136,7 @@ bool EventStream::has_room() {
 }
 
 void EventStream::send(const MessagePtr& message) {
-    if (connection_.closing() || !access::may_receive(*request_.principal, message->audience())) return;
+    if (connection_.closing() || !server_.authoriser().may_receive(*request_.principal, *message)) return;
     Outbox& out = connection_.out();
     if (out.bytes() > server_.config().limits.outbox_bytes) {
         server_.shard().counters().dropped_outbox_full.add();
@@ -200,8 +204,16 @@ void EventStream::on_drained() {
     if (catch_up_) catch_up_->on_drained();
 }
 
+void EventStream::watch_time() {
+    connection_.set_deadline(access::time_left(
+        *request_.principal, server_.shard().wall_clock_us(), server_.config().limits.stream_keep_alive));
+}
+
 void EventStream::on_deadline(TimePoint) {
-    connection_.set_deadline(server_.config().limits.stream_keep_alive);
+    // The reader comes back, and is told why not.
+    if (request_.principal->expired(server_.shard().wall_clock_us()) || !may_follow(server_, request_).allowed)
+        return connection_.close_after_flush();
+    watch_time();
     if (!connection_.out().empty()) return;
     connection_.out().append(as_bytes(":\n\n"));
     connection_.wake();

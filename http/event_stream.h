@@ -67,6 +67,7 @@ class EventStream final : public Protocol, private mqtt::Subscriber, private sto
     void send_reset(std::optional<std::uint64_t> first);
     void append_position(ByteBuffer& out, std::uint64_t seq);
     void leave();
+    void watch_time();
 
     Server& server_;
     Connection& connection_;

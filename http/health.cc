@@ -60,6 +60,8 @@ constexpr std::array kMetrics{
            &Counters::closed_slow_reader},
     Metric{"millrace_connections_closed_total", "{reason=\"timed_out\"}", "", "",
            &Counters::closed_timed_out},
+    Metric{"millrace_connections_closed_total", "{reason=\"not_authorised\"}", "", "",
+           &Counters::closed_not_authorised},
     Metric{"millrace_tls_handshakes_total", "", "counter", "TLS handshakes that succeeded.",
            &Counters::tls_handshakes},
     Metric{"millrace_tls_failures_total", "{reason=\"not_tls\"}", "counter",

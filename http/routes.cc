@@ -4,6 +4,7 @@
 
 #include "http/administration.h"
 #include "http/batch.h"
+#include "http/credentials.h"
 #include "http/event_stream.h"
 #include "http/health.h"
 #include "http/history.h"
@@ -64,28 +65,6 @@ Method wanted_method(Method method) {
 
 bool is_safe(Method method) {
     return method == Method::get || method == Method::head || method == Method::options;
-}
-
-/// Finds out who asks; nullptr and an answer when that fails.
-access::PrincipalPtr authenticate(Exchange& exchange, bool anonymous_allowed) {
-    constexpr std::string_view kScheme = "bearer ";
-    const std::string_view header = exchange.request.authorization;
-    Problem problem{.status = 401, .detail = {}, .limit = {}, .headers = "WWW-Authenticate: Bearer\r\n"};
-    if (header.empty()) {
-        access::PrincipalPtr certified = mqtt::certified_user(exchange.session.connection());
-        if (certified) return certified;
-        if (anonymous_allowed) return access::anonymous();
-        problem.detail = "this request needs `Authorization: Bearer <api key>`";
-    } else {
-        bool bearer = header.size() > kScheme.size();
-        for (std::size_t i = 0; bearer && i < kScheme.size(); ++i) bearer = (header[i] | 0x20) == kScheme[i];
-        const access::PrincipalPtr backend =
-            bearer ? exchange.server.authoriser().backend_of(header.substr(kScheme.size())) : nullptr;
-        if (backend) return backend;
-        problem.detail = "the credentials are not known here";
-    }
-    exchange.session.fail(problem);
-    return nullptr;
 }
 
 /// False, and answered: for backends only.

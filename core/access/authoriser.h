@@ -1,10 +1,15 @@
 // The one authoriser: every door asks it the same questions.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/config.h"
+#include "core/access/acl_file.h"
+#include "core/access/jwt.h"
+#include "core/access/password_file.h"
 #include "core/access/principal.h"
 #include "core/message.h"
 
@@ -25,30 +30,6 @@ struct Decision {
     std::string_view reason;  ///< why not, in words for the asking client
 };
 
-/// Decides from the channel rules of the configuration. Immutable; any thread; a reload makes a new one.
-class Authoriser {
-  public:
-    explicit Authoriser(const config::Config& config);
-
-    /// The first rule whose filter fits; a channel that no rule fits is a live one where nobody may anything.
-    const config::ChannelRule& rule_for(std::string_view channel) const;
-    Decision may(const Principal& principal, Action action, std::string_view channel) const;
-    /// A filter may be subscribed where every channel that it can match may be joined.
-    Decision may_subscribe(const Principal& principal, std::string_view filter) const;
-
-    /// Whether clients without credentials may connect at all.
-    bool anonymous_allowed() const { return anonymous_; }
-    /// The backend an API key stands for, or nullptr. Compares in constant time.
-    PrincipalPtr backend_of(std::string_view api_key) const;
-
-  private:
-    std::vector<config::ChannelRule> rules_;
-    config::ChannelRule no_rule_;
-    std::vector<std::string> api_keys_;
-    PrincipalPtr backend_;
-    bool anonymous_;
-};
-
 /// Whether a message meant for `audience` may reach `principal`.
 inline bool may_receive(const Principal& principal, const Audience& audience) {
     if (audience.everyone() || principal.kind == Principal::Kind::backend) return true;
@@ -57,5 +38,65 @@ inline bool may_receive(const Principal& principal, const Audience& audience) {
     return audience.dbo_id == principal.dbo_id &&
            (audience.row_id == 0 || audience.row_id == principal.row_id);
 }
+
+/// Decides from the channel rules of the configuration and, where there is one, the access control list: both
+/// have to allow. A token that brings its own list is judged by that instead. Immutable; any thread; a reload
+/// makes a new one.
+class Authoriser {
+  public:
+    /// Reads the files that the configuration names. Throws std::runtime_error with one line, file and line
+    /// of the file in it, when one of them is not as it should be.
+    explicit Authoriser(const config::Config& config);
+
+    /// The first rule whose filter fits; a channel that no rule fits is a live one where nobody may anything.
+    const config::ChannelRule& rule_for(std::string_view channel) const;
+    Decision may(const Principal& principal, Action action, std::string_view channel) const;
+    /// The same for who has looked the channel's rule up already.
+    Decision may(const Principal& principal, Action action, std::string_view channel,
+                 const config::ChannelRule& rule) const;
+    /// A filter may be subscribed where every channel that it can match may be joined.
+    Decision may_subscribe(const Principal& principal, std::string_view filter) const;
+
+    /// Whether anything but the channel rules decides what reaches this principal.
+    bool narrows(const Principal& principal) const {
+        return (acl_ || principal.grants) && principal.kind != Principal::Kind::backend;
+    }
+    /// Before a message is delivered: what was allowed when it was subscribed to may not be any more, and of
+    /// a filter some topics may be denied.
+    bool may_read(const Principal& principal, std::string_view channel) const {
+        return !narrows(principal) || allowed(principal, Permission::read, channel);
+    }
+    /// Whether a message is meant for this principal and it may read the channel: asked for each delivery.
+    bool may_receive(const Principal& principal, const Message& message) const {
+        return access::may_receive(principal, message.audience()) && may_read(principal, message.channel());
+    }
+
+    /// Whether clients without credentials may connect at all.
+    bool anonymous_allowed() const { return anonymous_; }
+    /// The backend an API key stands for, or nullptr. Compares in constant time.
+    PrincipalPtr backend_of(std::string_view api_key) const;
+    bool takes_tokens() const { return !keys_.empty(); }
+    /// The user that a token stands for. Errors as in verify_token(), and not_found without `auth.jwt`.
+    Result<PrincipalPtr> user_of(std::string_view token, std::int64_t now_us) const;
+    /// nullptr: there are no passwords.
+    const PasswordFilePtr& passwords() const { return passwords_; }
+    /// Whether the access control list may ask for an MQTT client's id.
+    bool needs_client_ids() const { return acl_ != nullptr; }
+
+  private:
+    bool allowed(const Principal& principal, Permission permission, std::string_view channel) const;
+
+    std::vector<config::ChannelRule> rules_;
+    config::ChannelRule no_rule_;
+    std::vector<std::string> api_keys_;
+    PrincipalPtr backend_;
+    std::vector<JwtKey> keys_;
+    TokenRules token_rules_;
+    PasswordFilePtr passwords_;
+    std::shared_ptr<const AclFile> acl_;
+    bool anonymous_;
+};
+
+using AuthoriserPtr = std::shared_ptr<const Authoriser>;
 
 }  // namespace millrace::access

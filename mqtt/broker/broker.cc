@@ -17,7 +17,7 @@ bool is_own_topic(std::string_view channel) {
 Broker::Broker(Shard& shard, BrokerContext& context, const access::Authoriser& authoriser)
     : shard_(shard),
       context_(context),
-      authoriser_(authoriser),
+      authoriser_(access::AuthoriserPtr(), &authoriser),
       retained_(context.config->limits.retained_messages, context.config->limits.retained_bytes),
       outgoing_(context.brokers.size()),
       home_(*this),
@@ -34,8 +34,9 @@ Result<PublishState> Broker::publish(const PublishRequest& request) {
     const auto action = message->kind() == MessageKind::event ? access::Action::publish_event
                                                               : access::Action::publish_message;
     if (is_own_topic(channel)) return Errc::not_authorised;
-    if (!authoriser_.may(*request.principal, action, channel).allowed) return Errc::not_authorised;
-    if (authoriser_.rule_for(channel).store) {
+    const config::ChannelRule& rule = authoriser_->rule_for(channel);
+    if (!authoriser_->may(*request.principal, action, channel, rule).allowed) return Errc::not_authorised;
+    if (rule.store) {
         if (!store().append({message, request.waiter, request.token})) return Errc::overloaded;
         shard_.counters().messages_in.add();
         return PublishState::pending;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/access/authoriser.h"
+#include "core/access/password_worker.h"
 #include "core/message.h"
 #include "core/net/protocol.h"
 #include "core/shard.h"
@@ -29,8 +30,9 @@ class Broker;
 struct BrokerContext {
     const config::Config* config = nullptr;
     store::Store* store = nullptr;
-    std::vector<Broker*> brokers;           ///< by shard index
-    std::atomic<unsigned> distributing{0};  ///< lanes that are posting a run to shards
+    access::PasswordWorker* passwords = nullptr;  ///< nullptr: no password can be checked
+    std::vector<Broker*> brokers;                 ///< by shard index
+    std::atomic<unsigned> distributing{0};        ///< lanes that are posting a run to shards
     /// As they were at start: what Connection::listener() counts in. A reload does not change them.
     std::span<const config::Listener> listeners = {};
 };
@@ -52,12 +54,16 @@ enum class PublishState : std::uint8_t {
 /// member belongs to that thread.
 class Broker final : public TurnEnd {
   public:
+    /// `authoriser` outlives the broker, or what use() put in its place.
     Broker(Shard& shard, BrokerContext& context, const access::Authoriser& authoriser);
     ~Broker();
 
     Shard& shard() { return shard_; }
     const config::Config& config() const { return *context_.config; }
-    const access::Authoriser& authoriser() const { return authoriser_; }
+    const access::Authoriser& authoriser() const { return *authoriser_; }
+    /// From now on this one decides. What the old one let in is for its owners to look at again.
+    void use(access::AuthoriserPtr authoriser) { authoriser_ = std::move(authoriser); }
+    access::PasswordWorker* passwords() { return context_.passwords; }
     store::Store& store() { return *context_.store; }
     /// The broker of another shard, to post to: `other.shard().post(...)`.
     Broker& broker_of(unsigned shard) { return *context_.brokers[shard]; }
@@ -114,7 +120,7 @@ class Broker final : public TurnEnd {
 
     Shard& shard_;
     BrokerContext& context_;
-    const access::Authoriser& authoriser_;
+    access::AuthoriserPtr authoriser_;
     SubscriptionIndex index_;
     RetainedMap retained_;
     std::vector<ClientSource*> clients_;

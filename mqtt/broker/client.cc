@@ -1,9 +1,11 @@
 #include "mqtt/broker/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/access/authoriser.h"
 #include "mqtt/broker/client_message.h"
+#include "mqtt/broker/credentials.h"
 #include "mqtt/broker/entrance.h"
 #include "mqtt/broker/session_table.h"
 
@@ -79,13 +81,27 @@ void Client::on_deadline(TimePoint now) {
         sessions_.shard().counters().closed_timed_out.add();
         return machine_.end(ReasonCode::maximum_connect_time);
     }
+    if (seat_->principal().expired(wall_clock_us())) return send_away(ReasonCode::not_authorized, "the token has expired");
     // What we do not read, its sender cannot be blamed for.
     if (machine_.waiting()) last_packet_ = now;
     const Milliseconds allowed{machine_.keep_alive_s() * 1500};
-    const Milliseconds silence = now - last_packet_;
-    if (silence < allowed) return connection_.set_deadline(allowed - silence);
+    if (machine_.keep_alive_s() == 0 || now - last_packet_ < allowed) return watch_time();
     sessions_.shard().counters().closed_timed_out.add();
     machine_.end(ReasonCode::keep_alive_timeout);  // [MQTT-3.1.2-22]
+}
+
+/// Sets the deadline to whatever comes first: the end of the client's patience or that of its token.
+void Client::watch_time() {
+    constexpr Milliseconds kLongest = std::chrono::hours(24);
+    const access::Principal& principal = seat_->principal();
+    Milliseconds left = kLongest;
+    if (machine_.keep_alive_s() != 0) {
+        left =
+            Milliseconds{machine_.keep_alive_s() * 1500} - (sessions_.shard().timers().now() - last_packet_);
+    } else if (principal.expires_at_s == 0) {
+        return connection_.clear_deadline();
+    }
+    connection_.set_deadline(access::time_left(principal, wall_clock_us(), left));
 }
 
 void Client::on_drained() {
@@ -113,11 +129,7 @@ void Client::begin(ClientSession& seat, Session& session, bool present, bool ass
     session_ = &session;
     last_packet_ = sessions_.shard().timers().now();
     machine_.accept(session, present, assigned ? std::string_view(session.client_id()) : std::string_view{});
-    if (machine_.keep_alive_s() == 0) {
-        connection_.clear_deadline();
-    } else {
-        connection_.set_deadline(Milliseconds{machine_.keep_alive_s() * 1500});
-    }
+    watch_time();
     connection_.wake();
     read_on();
 }
@@ -135,34 +147,64 @@ ClientInfo Client::info() const {
 }
 
 void Client::on_connect(const Connect& connect) {
-    if (!version_allowed(sessions_.broker(), connection_, connect.version))
+    const Broker& broker = sessions_.broker();
+    if (!version_allowed(broker, connection_, connect.version))
         return machine_.refuse(ReasonCode::unsupported_protocol_version);  // [MQTT-3.1.2-2]
-    access::PrincipalPtr principal;
-    const ReasonCode code = authenticate(connect, principal);
-    if (code != ReasonCode::success) return machine_.refuse(code);
     ConnectRequest request;
     request.assigned = connect.client_id.empty();
     request.client_id = request.assigned ? sessions_.new_client_id() : std::string(connect.client_id);
     request.clean_start = connect.clean_start;
+    const Identification who = identify(broker.authoriser(), connect,
+                                        {.client_id = request.client_id,
+                                         .certified = certified_user(connection_),
+                                         .anonymous_allowed = anonymous_allowed(broker, connection_),
+                                         .now_us = wall_clock_us()});
+    if (who.code != ReasonCode::success) return refuse(who.code);
     if (connect.will) {
-        request.will = will_of(connect, *principal, request.client_id);
+        request.will = will_of(connect, *who.principal, request.client_id);
         request.will_delay_s = connect.will->properties.integer(PropertyId::will_delay_interval).value_or(0);
     }
-    request.principal = std::move(principal);
+    request.principal = who.principal;
+    if (who.check_password) return check_password(connect, std::move(request));
     sessions_.connect(*this, std::move(request));
 }
 
-ReasonCode Client::authenticate(const Connect& connect, access::PrincipalPtr& principal) {
-    const access::Authoriser& authoriser = sessions_.broker().authoriser();
-    principal = certified_user(connection_);
-    if (principal) return ReasonCode::success;
-    if (connect.password) principal = authoriser.backend_of(as_text(*connect.password));
-    if (principal) return ReasonCode::success;
-    if (anonymous_allowed(sessions_.broker(), connection_)) {
-        principal = access::anonymous();
-        return ReasonCode::success;
-    }
-    return connect.user_name ? ReasonCode::bad_user_name_or_password : ReasonCode::not_authorized;
+bool Client::is_welcome() const {
+    return seat_->principal().authenticated() || anonymous_allowed(sessions_.broker(), connection_);
+}
+
+void Client::refuse(ReasonCode code) {
+    sessions_.shard().counters().closed_not_authorised.add();
+    machine_.refuse(code);
+}
+
+/// The answer comes back by mailbox; until then the machine takes no other packet, and the deadline for the
+/// CONNECT goes on.
+void Client::check_password(const Connect& connect, ConnectRequest request) {
+    Broker& broker = sessions_.broker();
+    const auto kept = std::make_shared<ConnectRequest>(std::move(request));
+    const auto done = [&sessions = sessions_, id = connection_.id(), kept](bool right) {
+        Connection* connection = sessions.shard().connections().find(id);
+        if (connection == nullptr) return;
+        // Once MQTT is spoken on a connection, nothing else ever is.
+        static_cast<Client&>(connection->protocol()).password_checked(right, std::move(*kept));
+    };
+    access::PasswordCheck check{
+        .file = broker.authoriser().passwords(),
+        .user = std::string(*connect.user_name),
+        .password = std::string(as_text(*connect.password)),
+        .until = sessions_.shard().timers().now() + broker.config().limits.connect_timeout,
+        .shard = &sessions_.shard(),
+        .done = done,
+    };
+    if (broker.passwords() == nullptr || !broker.passwords()->check(std::move(check)))
+        refuse(ReasonCode::server_busy);
+}
+
+void Client::password_checked(bool right, ConnectRequest request) {
+    if (!machine_.connecting()) return;
+    if (!right) return refuse(ReasonCode::bad_user_name_or_password);
+    sessions_.connect(*this, std::move(request));
 }
 
 MessagePtr Client::will_of(const Connect& connect, const access::Principal& principal,
@@ -221,7 +263,6 @@ PublishAnswer Client::on_publish(const ReceivedMessage& received, std::uint64_t 
 }
 
 bool Client::may_subscribe(std::string_view filter) {
-    if (filter.starts_with("$SYS/")) return true;
     return sessions_.broker().authoriser().may_subscribe(seat_->principal(), filter).allowed;
 }
 
@@ -237,7 +278,7 @@ void Client::send_retained(const Subscription& subscription) {
     const std::uint32_t identifier = subscription.identifier;
     const std::span<const std::uint32_t> identifiers(&identifier, identifier == 0 ? 0 : 1);
     sessions_.broker().retained().match(subscription.filter, [&](const MessagePtr& message) {
-        if (!access::may_receive(seat_->principal(), message->audience())) return;
+        if (!sessions_.broker().authoriser().may_receive(seat_->principal(), *message)) return;
         machine_.deliver(message, std::min(subscription.qos, message->qos()), true,
                          identifiers);  // [MQTT-3.3.1-8]
     });

@@ -33,8 +33,13 @@ class Client : public Protocol, private Host {
     /// Empty until the session is here.
     std::string_view id() const { return session_ == nullptr ? std::string_view{} : session_->client_id(); }
     ClientInfo info() const;
-    /// By order of an administrator.
-    void send_away() { machine_.end(ReasonCode::administrative_action); }
+    /// Instead of begin().
+    void refuse(ReasonCode code);
+    bool connected() const { return machine_.connected(); }
+    /// Whether the configuration still lets it connect without credentials, or it has some.
+    bool is_welcome() const;
+    /// By order of an administrator, or because what it was allowed is not allowed any more.
+    void send_away(ReasonCode code, const char* why) { machine_.end(code, why); }
     /// Somebody else connected with the client id; the session is theirs.
     void taken_over();
     void send(const MessagePtr& message, std::uint8_t qos, bool retain,
@@ -69,7 +74,9 @@ class Client : public Protocol, private Host {
     void on_goodbye() override;
     std::int64_t wall_clock_us() const override;
 
-    ReasonCode authenticate(const Connect& connect, access::PrincipalPtr& principal);
+    void check_password(const Connect& connect, ConnectRequest request);
+    void password_checked(bool right, ConnectRequest request);
+    void watch_time();
     MessagePtr will_of(const Connect& connect, const access::Principal& principal,
                        std::string_view client_id);
     MessagePtr message_of(const ReceivedMessage& received);

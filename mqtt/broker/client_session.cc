@@ -88,6 +88,7 @@ void ClientSession::begin(Client& client, ConnectRequest request, bool present) 
     session_->will_delay_s = request.will_delay_s;
     principal_ = std::move(request.principal);
     client_ = &client;
+    if (present) forget_unreadable();
     client.begin(*this, *session_, present, request.assigned);
     tell_groups(true);
 }
@@ -183,9 +184,47 @@ void ClientSession::deliver_shared(const MessagePtr& message, const Match& match
     emit(message, match, &share);
 }
 
+bool ClientSession::may_read(const Message& message) const {
+    return table_.broker().authoriser().may_receive(*principal_, message);
+}
+
+/// What was queued or sent under other permissions is not sent (again) unless it may be read still.
+void ClientSession::forget_unreadable() {
+    if (!table_.broker().authoriser().narrows(*principal_)) return;
+    const auto unreadable = [this](const Message& message) { return !may_read(message); };
+    session_->forget_queued(unreadable, table_.shard().counters());
+    if (client_ == nullptr || !client_->connected()) session_->forget_unacknowledged(unreadable);
+}
+
+/// False: nothing had to go.
+bool ClientSession::drop_subscriptions() {
+    std::vector<std::string> lost;
+    const auto look = [&](const auto& subscriptions) {
+        for (const auto& subscription : subscriptions) {
+            if (!table_.broker().authoriser().may_subscribe(*principal_, subscription->filter).allowed)
+                lost.push_back(subscription->filter);
+        }
+    };
+    look(session_->subscriptions());
+    look(session_->shared_subscriptions());
+    for (const std::string& filter : lost) {
+        withdraw(filter);
+        session_->unsubscribe(filter);
+    }
+    return !lost.empty();
+}
+
+void ClientSession::review() {
+    if (state_ != State::active || !session_) return;
+    const bool lost = drop_subscriptions();
+    forget_unreadable();
+    if (client_ != nullptr && (lost || !client_->is_welcome()))
+        client_->send_away(ReasonCode::not_authorized, "the permissions have changed");
+}
+
 /// To the connection or, without one, into the session.
 void ClientSession::emit(const MessagePtr& message, const Match& match, const Share* share) {
-    if (!access::may_receive(*principal_, message->audience())) return;
+    if (!may_read(*message)) return;
     const std::uint8_t qos = std::min(match.qos, message->qos());  // [MQTT-3.8.4-8]
     // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
     const bool retain = match.retained || (match.retain_as_published && message->retain());

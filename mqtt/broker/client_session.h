@@ -59,6 +59,9 @@ class ClientSession final : public Subscriber, private Timer {
     void announce(const Subscription& subscription, bool connected = true);
     /// The client has unsubscribed.
     void withdraw(std::string_view filter);
+    /// Gives up subscriptions and messages that are not allowed any more, and tells a client that loses by it.
+    void review();
+
 
     void deliver(const MessagePtr& message, const Match& match) override;
     /// This session was chosen among those that share a subscription.
@@ -112,6 +115,9 @@ class ClientSession final : public Subscriber, private Timer {
     void deliver_moving(const MessagePtr& message, const Match& match);
 
     void begin(Client& client, ConnectRequest request, bool present);
+    bool may_read(const Message& message) const;
+    void forget_unreadable();
+    bool drop_subscriptions();
     void replace_session(std::string client_id);
     void discard_session();
     void unsubscribe(std::string_view filter);

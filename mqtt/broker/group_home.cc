@@ -71,7 +71,7 @@ class GroupHome::Group final : public Subscriber {
             const Member& member = members_[first + last];
             if (member.state.qos < qos) continue;
             const bool known = member.state.principal != nullptr;
-            if (known && access::may_receive(*member.state.principal, message.audience())) return &member;
+            if (known && home_.broker_.authoriser().may_receive(*member.state.principal, message)) return &member;
         }
         return nullptr;
     }

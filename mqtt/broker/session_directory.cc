@@ -4,15 +4,22 @@
 
 namespace millrace::mqtt {
 
-ClientSession* SessionDirectory::find_on(unsigned shard, std::string_view client_id) {
+SessionDirectory::Found SessionDirectory::find_on(unsigned shard, std::string_view client_id,
+                                                  const access::Principal& principal) {
     auto owners = stripe(client_id).lock();
     const auto at = owners->find(std::string(client_id));
-    return at != owners->end() && at->second.shard == shard ? at->second.session : nullptr;
+    if (at == owners->end()) return {};
+    if (!access::same_user(*at->second.principal, principal)) return {nullptr, true};
+    return {at->second.shard == shard ? at->second.session : nullptr, false};
 }
 
-ClientSession* SessionDirectory::replace(std::string_view client_id, unsigned shard, ClientSession& session) {
+SessionDirectory::Found SessionDirectory::replace(std::string_view client_id, unsigned shard,
+                                                  ClientSession& session,
+                                                  const access::PrincipalPtr& principal) {
     auto owners = stripe(client_id).lock();
-    return std::exchange((*owners)[std::string(client_id)], Owner{&session, shard}).session;
+    Owner& owner = (*owners)[std::string(client_id)];
+    if (owner.principal && !access::same_user(*owner.principal, *principal)) return {nullptr, true};
+    return {std::exchange(owner, Owner{&session, shard, principal}).session, false};
 }
 
 bool SessionDirectory::remove(std::string_view client_id, const ClientSession& session) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/access/principal.h"
 #include "core/guarded.h"
 
 namespace millrace::mqtt {
@@ -20,10 +21,16 @@ class ClientSession;
 /// striped locks that are taken when a client connects and when a session ends.
 class SessionDirectory {
   public:
-    /// The owner if it is on this shard, else nullptr. Only this shard may look inside what is returned.
-    ClientSession* find_on(unsigned shard, std::string_view client_id);
-    /// Makes `session`, which is on `shard`, the owner. Returns the previous one, or nullptr.
-    ClientSession* replace(std::string_view client_id, unsigned shard, ClientSession& session);
+    /// What is known of a client id when `principal` asks for it.
+    struct Found {
+        ClientSession* session = nullptr;
+        bool foreign = false;  ///< it belongs to another user, and nothing was changed
+    };
+    /// The owner if it is on this shard. Only this shard may look inside what is returned.
+    Found find_on(unsigned shard, std::string_view client_id, const access::Principal& principal);
+    /// Makes `session`, which is on `shard`, the owner, unless it is foreign. Returns the previous one.
+    Found replace(std::string_view client_id, unsigned shard, ClientSession& session,
+                  const access::PrincipalPtr& principal);
     /// False: `session` is not the owner any more, and will get a take-over letter.
     bool remove(std::string_view client_id, const ClientSession& session);
     std::size_t size();
@@ -32,6 +39,7 @@ class SessionDirectory {
     struct Owner {
         ClientSession* session = nullptr;
         unsigned shard = 0;
+        access::PrincipalPtr principal;  ///< who opened the session
     };
     using Owners = std::unordered_map<std::string, Owner>;
     static constexpr std::size_t kStripes = 64;

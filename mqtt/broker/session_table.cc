@@ -46,12 +46,17 @@ SessionTable::SessionTable(Broker& broker, SessionDirectory& directory)
 SessionTable::~SessionTable() = default;
 
 void SessionTable::connect(Client& client, ConnectRequest request) {
-    ClientSession* local = directory_.find_on(shard().index(), request.client_id);
-    if (local != nullptr) return local->attach(client, std::move(request));
+    const auto local = directory_.find_on(shard().index(), request.client_id, *request.principal);
+    if (local.foreign) return client.refuse(ReasonCode::not_authorized);
+    if (local.session != nullptr) return local.session->attach(client, std::move(request));
     sessions_.push_back(std::make_unique<ClientSession>(*this, sessions_.size()));
     ClientSession& fresh = *sessions_.back();
-    ClientSession* previous = directory_.replace(request.client_id, shard().index(), fresh);
-    fresh.start(client, std::move(request), previous);
+    const auto previous = directory_.replace(request.client_id, shard().index(), fresh, request.principal);
+    if (previous.foreign) {
+        sessions_.pop_back();
+        return client.refuse(ReasonCode::not_authorized);
+    }
+    fresh.start(client, std::move(request), previous.session);
 }
 
 std::string SessionTable::new_client_id() {
@@ -82,10 +87,17 @@ bool SessionTable::disconnect_client(std::string_view id) {
     for (const std::unique_ptr<ClientSession>& session : sessions_) {
         Client* client = session->client();
         if (client == nullptr || client->id() != id) continue;
-        client->send_away();
+        client->send_away(ReasonCode::administrative_action, "disconnected by an administrator");
         return true;
     }
     return false;
+}
+
+void SessionTable::review() {
+    // A session that ends by it is replaced by the last one, which has had its turn.
+    for (std::size_t left = sessions_.size(); left != 0; --left) {
+        if (left <= sessions_.size()) sessions_[left - 1]->review();
+    }
 }
 
 std::unique_ptr<Protocol> make_client(SessionTable& sessions, Connection& connection, bool websocket) {

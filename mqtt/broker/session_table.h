@@ -38,6 +38,8 @@ class SessionTable final : private ClientSource {
     std::string new_client_id();
 
     void destroy(ClientSession& session);
+    /// The authoriser is another one: what the old one allowed is looked at again.
+    void review();
 
   private:
     void list_clients(ClientPage& page) override;

@@ -58,6 +58,8 @@ class Machine {
 
     /// Bytes that were written and not yet sent.
     std::size_t backlog() const { return out_.bytes() + (&wire_ == &out_ ? 0 : wire_.bytes()); }
+    /// Between Host::on_connect and its answer.
+    bool connecting() const { return state_ == State::connecting; }
     bool connected() const { return state_ == State::connected; }
     bool ended() const { return state_ == State::ended; }
     Version version() const { return version_; }

@@ -60,6 +60,27 @@ QueuedMessage Session::unqueue(Counters& counters) {
     return item;
 }
 
+void Session::forget_queued(const Unwanted& unwanted, Counters& counters) {
+    if (!outbound_) return;
+    for (std::size_t left = outbound_->queue.size(); left != 0; --left) {
+        QueuedMessage item = outbound_->queue.pop();
+        if (!unwanted(*item.message)) {
+            outbound_->queue.push(std::move(item));
+            continue;
+        }
+        counters.queued_messages.subtract();
+        counters.queued_bytes.subtract(item.message->footprint());
+    }
+}
+
+void Session::forget_unacknowledged(const Unwanted& unwanted) {
+    if (!outbound_) return;
+    for (const std::uint16_t id : outbound_->window.in_order()) {
+        Window::Slot* slot = outbound_->window.find(id);
+        if (slot->message && unwanted(*slot->message)) outbound_->window.remove(*slot);
+    }
+}
+
 void Session::forget_queue(Counters& counters) {
     if (!outbound_) return;
     counters.queued_messages.subtract(outbound_->queue.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,6 +69,11 @@ class Session {
     /// Keeps a message until it can be sent; what is over the limits is dropped and counted.
     void queue(QueuedMessage item, SessionContext& context);
     QueuedMessage unqueue(Counters& counters);
+    /// Which messages are not for the client any more.
+    using Unwanted = std::function<bool(const Message&)>;
+    void forget_queued(const Unwanted& unwanted, Counters& counters);
+    /// Between two connections only.
+    void forget_unacknowledged(const Unwanted& unwanted);
     /// Before the session is thrown away.
     void forget_queue(Counters& counters);
     /// Messages that one of a group's members was to have and has not: to be given to another (4.8.2).

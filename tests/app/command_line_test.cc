@@ -45,7 +45,7 @@ TEST(CommandLine, SaysWhatIsWrong) {
     EXPECT_THAT(problem_of({"serve", "a.yaml"}), HasSubstr("'a.yaml'"));
     EXPECT_THAT(problem_of({"--config"}), HasSubstr("config"));
     EXPECT_THAT(problem_of({"--conf", "a"}), HasSubstr("conf"));
-    EXPECT_THAT(problem_of({"defaults", "--config", "a"}), HasSubstr("serve only"));
+    EXPECT_THAT(problem_of({"defaults", "--config", "a"}), HasSubstr("serve and token only"));
 }
 
 TEST(CommandLine, TheHelpNamesEveryCommandAndTheVersionEveryLibrary) {

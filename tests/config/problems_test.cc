@@ -238,6 +238,7 @@ TEST(Problems, Environment) {
 }
 
 TEST(Problems, Tls) {
+    EXPECT_EQ(problem("tls: {certificate: c.pem}"), "1:1: 'tls' needs both 'certificate' and 'private_key'");
     EXPECT_THAT(
         problems("listeners:\n  - mqtts://127.0.0.1:8883\n  - url: https://127.0.0.1:443\n"),
         ElementsAre("2:5: mqtts://127.0.0.1:8883 needs 'tls'", "3:5: https://127.0.0.1:443 needs 'tls'"));
@@ -293,20 +294,7 @@ TEST(Problems, TrustedProxies) {
                 IsEmpty());
 }
 
-TEST(Problems, WhatThisVersionDoesNotOffer) {
-    EXPECT_THAT(
-        problems("auth:\n"
-                 "  jwt: {public_key: key.pem}\n"
-                 "  password_file: users.txt\n"
-                 "  acl_file: acl.txt\n"),
-        ElementsAre("2:3: 'auth.jwt': tokens are not offered by this version yet",
-                    "3:3: 'auth.password_file': passwords are not offered by this version yet",
-                    "4:3: 'auth.acl_file': access control lists are not offered by this version yet"));
-}
-
-TEST(Problems, UnofferedKeysAreValidatedAllTheSame) {
-    EXPECT_THAT(problems("tls: {certificate: c.pem}"),
-                testing::Contains("1:1: 'tls' needs both 'certificate' and 'private_key'"));
+TEST(Problems, Credentials) {
     EXPECT_THAT(problems("auth: {jwt: {secret: short}}"),
                 testing::Contains("1:22: 'secret': a secret for HS256 has at least 32 bytes (RFC 7518 3.2)"));
     EXPECT_THAT(problems("auth: {jwt: {jwks: a, public_key: b}}"),

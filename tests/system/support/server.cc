@@ -23,13 +23,20 @@ Server::Server(std::string store_url, std::string more_yaml)
     write_file(directory_.path() / "millrace.yaml", configuration(store_url, more_yaml));
 }
 
+Server::Server(const Yaml& yaml) : mqtt_port_(free_port()), http_port_(free_port()) {
+    write_file(directory_.path() / "millrace.yaml", listeners() + yaml.text);
+}
+
+std::string Server::listeners() const {
+    return "listeners:\n  - mqtt://127.0.0.1:" + std::to_string(mqtt_port_) +
+           "\n  - http://127.0.0.1:" + std::to_string(http_port_) + "\n";
+}
+
 std::string Server::configuration(const std::string& store_url, const std::string& more_yaml) const {
     const std::string everybody =
         "    presence: true\n    anonymous: true\n    publish: anyone\n    private: anyone\n"
         "    audience: anyone\n";
-    return "listeners:\n  - mqtt://127.0.0.1:" + std::to_string(mqtt_port_) +
-           "\n  - http://127.0.0.1:" + std::to_string(http_port_) + "\nthreads: 2\nstore:\n  url: \"" +
-           store_url +
+    return listeners() + "threads: 2\nstore:\n  url: \"" + store_url +
            "\"\nrealtime:\n  key: default\nauth:\n  anonymous: true\nchannels:\n  - match: live/#\n    "
            "store: false\n" +
            everybody + "  - match: '#'\n    store: true\n    history: 100\n" + everybody + more_yaml;

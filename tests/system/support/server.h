@@ -21,12 +21,19 @@ std::filesystem::path source_directory();
 class Server {
   public:
     explicit Server(std::string store_url, std::string more_yaml = {});
+    /// With this configuration; MQTT and HTTP listeners stand before it.
+    struct Yaml {
+        std::string text;
+    };
+    explicit Server(const Yaml& yaml);
 
     /// Starts it and waits for /readyz; throws with its log when that does not come.
     void start();
     /// kill -9
     void kill();
     void send_term() { process_->signal(15); }
+    /// SIGHUP
+    void reload() { process_->signal(1); }
     /// SIGTERM; its exit status, nothing when it does not end in time.
     std::optional<int> stop();
     bool running() { return process_ && process_->running(); }
@@ -41,6 +48,7 @@ class Server {
     const std::filesystem::path& directory() const { return directory_.path(); }
 
   private:
+    std::string listeners() const;
     std::string configuration(const std::string& store_url, const std::string& more_yaml) const;
     std::filesystem::path log_path() const { return directory_.path() / "server.log"; }
     bool ready();

@@ -1,0 +1,37 @@
+// Users and their hashed passwords.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/access/password_hash.h"
+#include "core/access/text_file.h"
+
+namespace millrace::access {
+
+/// A password file, as `millrace passwd` and mosquitto_passwd write it: `user:hash` on each line. Immutable;
+/// any thread.
+class PasswordFile {
+  public:
+    /// A file without any user is as wrong as a broken one.
+    static Parsed<PasswordFile> parse(std::string_view text);
+
+    /// Slow on purpose, and as slow for a user who is not there.
+    bool verify(std::string_view user, std::string_view password) const;
+    std::size_t size() const { return users_.size(); }
+
+  private:
+    std::unordered_map<std::string, PasswordHash> users_;
+    const PasswordHash* dearest() const;
+};
+
+using PasswordFilePtr = std::shared_ptr<const PasswordFile>;
+
+/// The file's text with the user's line put in or replaced, every other line as it was.
+std::string with_user(std::string_view text, std::string_view user, std::string_view hash);
+/// A name that a line of the file can hold.
+bool is_user_name(std::string_view name);
+
+}  // namespace millrace::access
