@@ -153,6 +153,9 @@ void Client::on_connect(const Connect& connect) {
     ConnectRequest request;
     request.assigned = connect.client_id.empty();
     request.client_id = request.assigned ? sessions_.new_client_id() : std::string(connect.client_id);
+    if (!machine_.connack_fits(request.assigned ? request.client_id : "")) {
+        return machine_.refuse(ReasonCode::packet_too_large);
+    }
     request.clean_start = connect.clean_start;
     const Identification who = identify(broker.authoriser(), connect,
                                         {.client_id = request.client_id,

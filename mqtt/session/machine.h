@@ -65,6 +65,8 @@ class Machine {
     Version version() const { return version_; }
     /// As agreed with the client; 0: none.
     std::uint16_t keep_alive_s() const { return keep_alive_s_; }
+    /// Whether the client takes a CONNACK as long as ours [MQTT-3.1.2-24].
+    bool connack_fits(std::string_view assigned_id) const;
 
   private:
     enum class State : std::uint8_t { fresh, connecting, connected, ended };
@@ -75,11 +77,13 @@ class Machine {
     bool handle(const Frame& frame);
     void on_connect(const Frame& frame);
     void remember(const Connect& connect);
+    Properties connack_properties(std::string_view assigned_id) const;
     void refuse_undecoded(const DecodeError& error, Version version);
     void on_disconnect(const Frame& frame);
     void on_subscribe(const Frame& frame);
     ReasonCode subscribe(const SubscriptionRequest& request, std::uint32_t identifier, bool& wants_retained);
     void on_unsubscribe(const Frame& frame);
+    bool can_answer_with(std::size_t codes);
     void on_ping(const Frame& frame);
 
     bool on_publish(const Frame& frame);

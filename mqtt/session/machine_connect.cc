@@ -3,13 +3,26 @@
 
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
+#include "mqtt/codec/topic.h"
+#include "mqtt/codec/wire.h"
 #include "mqtt/session/machine.h"
 
 namespace millrace::mqtt {
+namespace {
+
+/// CONNACK of 5.0 that only says no.
+constexpr std::size_t kRefusalBytes = 5;
+
+}  // namespace
 
 void Machine::on_connect(const Frame& frame) {
     const auto connect = decode_connect(frame);
     if (!connect) return refuse_undecoded(connect.error(), answer_version(frame.body));
+    const TopicLimits topics{context_.limits.topic_bytes, context_.limits.topic_levels};
+    if (connect->will && check_topic_name(connect->will->topic, topics) != TopicFault::none) {
+        return refuse_undecoded({ReasonCode::topic_name_invalid, "the will topic is too long"},
+                                connect->version);
+    }
     remember(*connect);
     state_ = State::connecting;
     if (connect->properties.has(PropertyId::authentication_method)) {
@@ -53,11 +66,9 @@ void Machine::remember(const Connect& connect) {
     }
 }
 
-void Machine::accept(Session& session, bool session_present, std::string_view assigned_id) {
+/// They lie in the scratch buffer.
+Properties Machine::connack_properties(std::string_view assigned_id) const {
     const SessionLimits& limits = context_.limits;
-    session_ = &session;
-    session.expiry_s = session_expiry_s_;
-    state_ = State::connected;
     context_.scratch.clear();
     PropertyWriter writer(context_.scratch);
     if (session_expiry_changed_) writer.integer(PropertyId::session_expiry_interval, session_expiry_s_);
@@ -69,7 +80,22 @@ void Machine::accept(Session& session, bool session_present, std::string_view as
         writer.integer(PropertyId::topic_alias_maximum, limits.topic_alias_maximum);
     }
     if (keep_alive_changed_) writer.integer(PropertyId::server_keep_alive, keep_alive_s_);
-    encode_connack(out_.tail(), {session_present, ReasonCode::success, writer.properties()}, version_);
+    return writer.properties();
+}
+
+bool Machine::connack_fits(std::string_view assigned_id) const {
+    if (version_ != Version::v5) return true;
+    const std::size_t properties = connack_properties(assigned_id).raw().size();
+    const std::size_t rest = 2 + varint_size(properties) + properties;
+    return 1 + varint_size(rest) + rest <= packet_bytes_max_;
+}
+
+void Machine::accept(Session& session, bool session_present, std::string_view assigned_id) {
+    session_ = &session;
+    session.expiry_s = session_expiry_s_;
+    state_ = State::connected;
+    encode_connack(out_.tail(), {session_present, ReasonCode::success, connack_properties(assigned_id)},
+                   version_);
     Outbound* outbound = session.find_outbound();
     if (outbound == nullptr) return;
     outbound->resend = outbound->window.in_order();  // [MQTT-4.4.0-1] [MQTT-4.6.0-1]
@@ -81,7 +107,9 @@ void Machine::accept(Session& session, bool session_present, std::string_view as
 
 void Machine::refuse(ReasonCode code) {
     if (state_ == State::ended) return;
-    encode_connack(out_.tail(), {false, code, {}}, version_);  // [MQTT-3.2.2-6]
+    if (packet_bytes_max_ >= kRefusalBytes) {
+        encode_connack(out_.tail(), {false, code, {}}, version_);  // [MQTT-3.2.2-6]
+    }
     leave_session();
     host_.on_end();
 }

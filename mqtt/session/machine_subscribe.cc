@@ -6,9 +6,19 @@
 
 namespace millrace::mqtt {
 
+/// False: SUBACK or UNSUBACK would be larger than the client takes, and the connection has ended over it
+/// [MQTT-3.1.2-24].
+bool Machine::can_answer_with(std::size_t codes) {
+    constexpr std::size_t kRestMax = 8;  // type, remaining length, packet identifier, property length
+    if (version_ != Version::v5 || codes + kRestMax <= packet_bytes_max_) return true;
+    fail(ReasonCode::packet_too_large, "the answer is larger than the client takes");
+    return false;
+}
+
 void Machine::on_subscribe(const Frame& frame) {
     const auto packet = decode_subscribe(frame, version_);
     if (!packet) return fail(packet.error());
+    if (!can_answer_with(packet->subscriptions.size())) return;
     const std::uint32_t identifier =
         packet->properties.integer(PropertyId::subscription_identifier).value_or(0);
     std::vector<ReasonCode> codes;  // one per filter, in their order [MQTT-3.8.4-6]
@@ -46,6 +56,7 @@ ReasonCode Machine::subscribe(const SubscriptionRequest& request, std::uint32_t 
 void Machine::on_unsubscribe(const Frame& frame) {
     const auto packet = decode_unsubscribe(frame, version_);
     if (!packet) return fail(packet.error());
+    if (!can_answer_with(packet->filters.size())) return;
     std::vector<ReasonCode> codes;  // [MQTT-3.11.3-1]
     for (const std::string_view filter : packet->filters) {
         if (session_->unsubscribe(filter)) {

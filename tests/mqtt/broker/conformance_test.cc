@@ -228,5 +228,83 @@ TEST_P(BrokerConformanceTest, Mqtt_4_1_0_2_SessionIsDiscardedWhenItsTimeHasPasse
     EXPECT_FALSE(again.session_present());
 }
 
+TEST_P(BrokerConformanceTest, Mqtt_4_6_0_5_MessagesComeInTheOrderOfTheirPublishes) {
+    subscriber.subscribe("a/#", 2);
+    server.turn();
+    std::vector<std::string> expected;
+    for (int i = 0; i < 20; ++i) expected.push_back(std::to_string(i));
+    for (const int qos : {0, 1, 2}) {
+        subscriber.messages.clear();
+        for (std::uint16_t i = 0; i < 20; ++i) {
+            publisher.publish(i % 2 == 0 ? "a/even" : "a/odd", expected[i], qos,
+                              static_cast<std::uint16_t>(i + 1));
+        }
+        for (int round = 0; round < 6; ++round) {
+            server.turn();
+            publisher.read();
+            subscriber.read();
+        }
+        EXPECT_EQ(subscriber.payloads(), expected) << "QoS " << qos;
+    }
+}
+
+TEST_P(BrokerConformanceTest, Mqtt_3_1_3_10_UserPropertiesOfAWillKeepTheirOrder) {
+    subscriber.subscribe("wills", 1);
+    ByteBuffer raw;
+    PropertyWriter writer(raw);
+    writer.user_property("z", "1");
+    writer.user_property("a", "2");
+    writer.user_property("z", "3");
+    TestClient mortal(server, 0);
+    Connect connect;
+    connect.client_id = "mortal";
+    connect.will.emplace();
+    connect.will->topic = "wills";
+    connect.will->properties = writer.properties();
+    mortal.connect_with(connect);
+    server.turn();
+    mortal.drop();
+    read();
+    ASSERT_NE(subscriber.last(PacketType::publish), nullptr);
+    const auto got =
+        decode_publish(subscriber.last(PacketType::publish)->frame(), Version::v5, Sender::server);
+    std::vector<std::pair<std::string, std::string>> user;
+    got->properties.for_each_user_property(
+        [&](std::string_view name, std::string_view value) { user.emplace_back(name, value); });
+    EXPECT_THAT(user, ElementsAre(Pair("z", "1"), Pair("a", "2"), Pair("z", "3")));
+}
+
+TEST_P(BrokerConformanceTest, Mqtt_4_1_0_1_SessionStaysWhileItsConnectionDoes) {
+    TestClient brief(server, GetParam());
+    brief.connect("brief", false, 1);
+    brief.subscribe("a", 1);
+    server.turn();
+    server.pass(30);
+    publish("a", "still there", 1);
+    server.turn();
+    brief.read();
+    EXPECT_THAT(brief.payloads(), ElementsAre("still there"));
+}
+
+TEST_P(BrokerConformanceTest, Mqtt_3_1_2_24_WhoCannotTakeTheConnackIsRefused) {
+    for (const std::uint32_t maximum : {4U, 8U, 200U}) {
+        TestClient tiny(server, GetParam());
+        ByteBuffer raw;
+        PropertyWriter writer(raw);
+        writer.integer(PropertyId::maximum_packet_size, maximum);
+        Connect connect;
+        connect.properties = writer.properties();
+        tiny.connect_with(connect);
+        server.turn();
+        tiny.read();
+        EXPECT_EQ(tiny.closed, maximum < 200) << maximum;
+        for (const TestClient::Packet& packet : tiny.packets) EXPECT_LE(packet.bytes.size(), maximum);
+        ASSERT_THAT(tiny.packets, SizeIs(maximum == 4 ? 0 : 1));
+        if (maximum == 4) continue;
+        const auto connack = decode_connack(tiny.packets[0].frame(), Version::v5);
+        EXPECT_EQ(connack->code, maximum < 200 ? ReasonCode::packet_too_large : ReasonCode::success);
+    }
+}
+
 }  // namespace
 }  // namespace millrace::mqtt

@@ -71,6 +71,37 @@ std::vector<Bad> bad_connects() {
     };
 }
 
+/// What a flag promises or denies.
+std::vector<Bad> bad_connect_fields() {
+    constexpr unsigned kFirst = 0x10;
+    return {
+        {"Mqtt_3_1_3_3_id_missing", v5, kClient, kFirst, "[MQTT] 05 02 00 00 00", kMalformed},
+        {"Mqtt_3_1_2_9_will_missing", v5, kClient, kFirst, "[MQTT] 05 06 00 00 00 [a]", kMalformed},
+        {"Mqtt_3_1_2_9_will_payload_missing", v5, kClient, kFirst, "[MQTT] 05 06 00 00 00 [a] 00 [t]",
+         kMalformed},
+        {"Mqtt311_3_1_2_11_will_without_flag", v311, kClient, kFirst, "[MQTT] 04 02 00 00 [a] [t] [p]",
+         kMalformed},
+        {"Mqtt_3_1_2_16_user_name_without_flag", v5, kClient, kFirst, "[MQTT] 05 02 00 00 00 [a] [u]",
+         kMalformed},
+        {"Mqtt_3_1_2_17_user_name_missing", v5, kClient, kFirst, "[MQTT] 05 82 00 00 00 [a]", kMalformed},
+        {"Mqtt_3_1_2_18_password_without_flag", v5, kClient, kFirst, "[MQTT] 05 82 00 00 00 [a] [u] [p]",
+         kMalformed},
+        {"Mqtt_3_1_2_19_password_missing", v5, kClient, kFirst, "[MQTT] 05 c2 00 00 00 [a] [u]", kMalformed},
+        {"Mqtt311_3_1_2_21_password_missing", v311, kClient, kFirst, "[MQTT] 04 c2 00 00 [a] [u]",
+         kMalformed},
+    };
+}
+
+/// Texts among the properties of a PUBLISH.
+std::vector<Bad> bad_publish_texts() {
+    return {
+        {"Mqtt_3_3_2_13_response_topic_is_utf8", v5, kClient, 0x30, "[a] 04 08 00 01 ff", kMalformed},
+        {"Mqtt_3_3_2_19_content_type_is_utf8", v5, kClient, 0x30, "[a] 04 03 00 01 ff", kMalformed},
+        {"Mqtt_1_5_7_1_user_property_name_is_utf8", v5, kClient, 0x30, "[a] 07 26 00 01 ff [v]", kMalformed},
+        {"Mqtt_1_5_7_1_user_property_value_is_utf8", v5, kClient, 0x30, "[a] 07 26 [k] 00 01 ff", kMalformed},
+    };
+}
+
 std::vector<Bad> bad_publishes() {
     return {
         {"Mqtt_3_3_2_1_empty_topic", v311, kClient, 0x30, "[] 'x'", ReasonCode::topic_name_invalid},
@@ -167,6 +198,8 @@ std::string name_of(const testing::TestParamInfo<Bad>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Connect, BadPacketTest, testing::ValuesIn(bad_connects()), name_of);
+INSTANTIATE_TEST_SUITE_P(ConnectFields, BadPacketTest, testing::ValuesIn(bad_connect_fields()), name_of);
+INSTANTIATE_TEST_SUITE_P(PublishTexts, BadPacketTest, testing::ValuesIn(bad_publish_texts()), name_of);
 INSTANTIATE_TEST_SUITE_P(Publish, BadPacketTest, testing::ValuesIn(bad_publishes()), name_of);
 INSTANTIATE_TEST_SUITE_P(Ack, BadPacketTest, testing::ValuesIn(bad_acks()), name_of);
 INSTANTIATE_TEST_SUITE_P(Other, BadPacketTest, testing::ValuesIn(bad_others()), name_of);

@@ -216,5 +216,170 @@ TEST(ConformanceTest5, Mqtt_4_12_0_7_AuthWithoutAMethodEndsTheConnection) {
     EXPECT_TRUE(exchange.host.ended);
 }
 
+/// CONNECT with one property.
+void connect_with_property(Exchange& exchange, PropertyId id, std::uint32_t value) {
+    ByteBuffer raw;
+    PropertyWriter writer(raw);
+    writer.integer(id, value);
+    Connect connect;
+    connect.client_id = "client";
+    connect.properties = writer.properties();
+    exchange.connect_with(connect);
+}
+
+TEST_P(ConformanceTest, Mqtt_3_2_0_2_SecondConnectGetsNoConnack) {
+    exchange.connect();
+    exchange.sent();
+    exchange.connect();
+    EXPECT_EQ(exchange.host.ended, true);
+    if (exchange.v5()) {
+        EXPECT_EQ(exchange.only().disconnect().code, ReasonCode::protocol_error);
+    } else {
+        EXPECT_EQ(exchange.sent_bytes(), "");
+    }
+}
+
+TEST_P(ConformanceTest, Mqtt_3_14_0_1_NoDisconnectBeforeTheConnack) {
+    exchange.give(std::string_view("\xC0\x00", 2));
+    EXPECT_TRUE(exchange.host.ended);
+    EXPECT_EQ(exchange.sent_bytes(), "");
+}
+
+TEST_P(ConformanceTest, Mqtt_3_14_4_1_And_2_NothingFollowsOurOwnDisconnect) {
+    exchange.connect();
+    exchange.sent();
+    exchange.machine().end(ReasonCode::server_shutting_down);
+    EXPECT_TRUE(exchange.host.ended);
+    EXPECT_EQ(exchange.sent().size(), exchange.v5() ? 1U : 0U);
+    exchange.give(std::string_view("\xC0\x00", 2));
+    exchange.publish("a", "x", 1, 1);
+    EXPECT_EQ(exchange.sent_bytes(), "");
+    EXPECT_THAT(exchange.host.published, IsEmpty());
+}
+
+TEST_P(ConformanceTest, Mqtt_3_8_4_2_And_3_8_4_7_SubackIsByteForByte) {
+    exchange.connect();
+    exchange.sent();
+    exchange.subscribe("a", 2, 0x1234);
+    const std::string v3("\x90\x03\x12\x34\x02", 5);
+    const std::string v5("\x90\x04\x12\x34\x00\x02", 6);
+    EXPECT_EQ(exchange.sent_bytes(), exchange.v5() ? v5 : v3);
+}
+
+TEST_P(ConformanceTest, Mqtt_3_10_4_6_And_3_11_3_1_OneUnsubackInTheOrderOfTheFilters) {
+    exchange.connect();
+    exchange.subscribe("a");
+    exchange.subscribe("b");
+    exchange.sent();
+    const std::vector<std::string_view> filters = {"a", "never", "b"};
+    ByteBuffer bytes;
+    encode_unsubscribe(bytes, 0x1234, filters, GetParam());
+    exchange.give(bytes.text());
+    const std::string v3("\xB0\x02\x12\x34", 4);
+    const std::string v5("\xB0\x06\x12\x34\x00\x00\x11\x00", 8);
+    EXPECT_EQ(exchange.sent_bytes(), exchange.v5() ? v5 : v3);
+    EXPECT_THAT(exchange.host.unsubscribed, ElementsAre("a", "b"));
+}
+
+TEST_P(ConformanceTest, Mqtt_4_3_FirstSendingHasItsQosAFreshIdAndNoDup) {
+    exchange.connect();
+    exchange.sent();
+    std::vector<std::uint16_t> ids;
+    for (const int qos : {0, 1, 2, 1}) {
+        exchange.deliver("a", "x", qos);
+        const SentPacket packet = exchange.only();
+        EXPECT_EQ(packet.publish().qos, static_cast<Qos>(qos));
+        EXPECT_FALSE(packet.publish().dup);
+        ids.push_back(packet.publish().packet_id);
+    }
+    EXPECT_THAT(ids, ElementsAre(0, 1, 2, 3));
+}
+
+TEST_P(ConformanceTest, Mqtt_2_2_1_5_AcknowledgementsHaveTheIdOfTheirPublish) {
+    exchange.connect();
+    exchange.sent();
+    exchange.publish("a", "x", 1, 0x1234);
+    EXPECT_EQ(exchange.sent_bytes(), "\x40\x02\x12\x34");
+    exchange.publish("a", "x", 2, 0x2345);
+    EXPECT_EQ(exchange.sent_bytes(), "\x50\x02\x23\x45");
+    exchange.ack(PacketType::pubrel, 0x2345);
+    EXPECT_EQ(exchange.sent_bytes(), "\x70\x02\x23\x45");
+}
+
+TEST_P(ConformanceTest, WillTopicKeepsToTheLimitsOfTopics) {
+    exchange.context.limits.topic_levels = 3;
+    Connect connect;
+    connect.client_id = "client";
+    connect.will.emplace();
+    connect.will->topic = "a/b/c/d";
+    exchange.connect_with(connect);
+    EXPECT_TRUE(exchange.host.ended);
+    if (exchange.v5()) {
+        EXPECT_EQ(exchange.only().connack().code, ReasonCode::topic_name_invalid);
+    } else {
+        EXPECT_EQ(exchange.sent_bytes(), "");
+    }
+}
+
+TEST(ConformanceTest5, Mqtt_3_1_2_24_SubackOrUnsubackThatDoesNotFitEndsTheConnection) {
+    const std::vector<std::string_view> filters(60, "a");
+    for (const bool subscribes : {true, false}) {
+        Exchange exchange(Version::v5);
+        connect_with_property(exchange, PropertyId::maximum_packet_size, 40);
+        exchange.sent();
+        ByteBuffer bytes;
+        if (subscribes) {
+            SubscriptionRequest request;
+            request.filter = "a";
+            encode_subscribe(bytes, 1, std::vector<SubscriptionRequest>(60, request), Version::v5);
+        } else {
+            encode_unsubscribe(bytes, 1, filters, Version::v5);
+        }
+        exchange.give(bytes.text());
+        EXPECT_EQ(exchange.only().disconnect().code, ReasonCode::packet_too_large);
+        EXPECT_THAT(exchange.host.subscribed, IsEmpty());
+    }
+}
+
+TEST(ConformanceTest5, Mqtt_3_1_2_26_And_27_NoTopicAliasIsSent) {
+    for (const std::uint32_t maximum : {0U, 10U}) {
+        Exchange exchange(Version::v5);
+        connect_with_property(exchange, PropertyId::topic_alias_maximum, maximum);
+        exchange.sent();
+        for (int i = 0; i < 2; ++i) {
+            exchange.deliver("a", "x", 1);
+            const SentPacket packet = exchange.only();
+            EXPECT_EQ(packet.publish().topic, "a");
+            EXPECT_FALSE(packet.publish().properties.has(PropertyId::topic_alias));
+        }
+    }
+}
+
+TEST(ConformanceTest5, Mqtt_4_3_3_9_RefusedPacketIdIsNewAgain) {
+    Exchange exchange(Version::v5);
+    exchange.connect();
+    exchange.sent();
+    exchange.host.answer = PublishAnswer::not_authorised;
+    exchange.publish("a", "1", 2, 1);
+    EXPECT_EQ(exchange.only().ack().code, ReasonCode::not_authorized);
+    exchange.host.answer = PublishAnswer::done;
+    exchange.publish("a", "2", 2, 1, true);
+    EXPECT_EQ(exchange.only().ack().code, ReasonCode::success);
+    ASSERT_EQ(exchange.host.published.size(), 1U);
+    EXPECT_EQ(exchange.host.published[0].payload, "2");
+}
+
+TEST(ConformanceTest5, Mqtt_4_4_0_2_WhatTheClientRefusedIsNotSentAgain) {
+    Exchange exchange(Version::v5);
+    exchange.connect();
+    exchange.deliver("a", "1", 1);
+    exchange.deliver("a", "2", 2);
+    exchange.ack(PacketType::puback, 1, ReasonCode::not_authorized);
+    exchange.ack(PacketType::pubrec, 2, ReasonCode::not_authorized);
+    exchange.reconnect();
+    exchange.connect();
+    EXPECT_THAT(types_of(exchange.sent()), ElementsAre(PacketType::connack));
+}
+
 }  // namespace
 }  // namespace millrace::mqtt
