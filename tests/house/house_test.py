@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import check_conformance
 import check_headers
 import check_layers
 import check_style
@@ -180,6 +181,55 @@ class HeadersTest(unittest.TestCase):
         tree = {"core/a.h": "#pragma once\nunknown x;\n", "core/a.cc": '#include "core/a.h"\n'}
         self.assertEqual(self.check(tree), [])
         self.assertEqual(self.check(tree | {"core/CMakeLists.txt": "millrace_library(x PCH pch.h)"}), ["core/a.h"])
+
+
+class ConformanceTest(unittest.TestCase):
+    TREE = {
+        "tests/house/mqtt_statements.txt": "# numbers\nMQTT 5.0\n1.5.4 1-2\n3.1.0 1\nMQTT 3.1.1\n1.5.3 1\n",
+        "tests/a_test.cc": 'TEST_P(Bad, IsRefused) {}\nINSTANTIATE_TEST_SUITE_P(X, Bad, {"with_nul"});\n',
+        "tests/a_test.py": "class AppTest(unittest.TestCase):\n    def test_it(self):\n        pass\n",
+        "core/a.cc": "",
+    }
+    ROWS = {
+        "1.5.4-1": "| 1.5.4-1 | well formed | `core/a.cc` | `Bad/with_nul`, `Bad.IsRefused`, `AppTest.test_it` |",
+        "1.5.4-2": "| 1.5.4-2 | without NUL | does not apply: because | – |",
+        "client": "Only a client: more of\n3.1.0-1.",
+        "1.5.3-1": "| 1.5.3-1 | well formed | `core/a.cc` | `Bad.IsRefused` |",
+    }
+
+    def findings(self, changed_rows=None, classes=30):
+        row = self.ROWS | (changed_rows or {})
+        five = "\n".join([row["1.5.4-1"], row["1.5.4-2"], "", row["client"]])
+        tree = self.TREE | {
+            "docs/conformance.md": f"# Table\n\n## MQTT 5.0\n{five}\n\n## MQTT 3.1.1\n{row['1.5.3-1']}\n",
+            "docs/bug_classes.md": "".join(f"| {n} | class | `Bad.IsRefused` |\n" for n in range(1, classes + 1)),
+        }
+        with tempfile.TemporaryDirectory() as root:
+            for path, text in tree.items():
+                Path(root, path).parent.mkdir(parents=True, exist_ok=True)
+                Path(root, path).write_text(text)
+            return [f.text for f in check_conformance.check(root)]
+
+    def test_a_whole_table_passes(self):
+        self.assertEqual(self.findings(), [])
+
+    def test_a_statement_that_is_missing_twice_there_or_unknown_fails(self):
+        self.assertEqual(self.findings({"1.5.3-1": ""}), ["1.5.3-1 is missing"])
+        self.assertEqual(self.findings({"client": "Only a client: 3.1.0-1, 1.5.4-2."}), ["1.5.4-2 stands 2 times"])
+        self.assertEqual(self.findings({"client": "Only a client: 3.1.0-1, 9.9.9-1."}), ["9.9.9-1 does not exist"])
+        self.assertEqual(self.findings(classes=29), ["30 is missing"])
+
+    def test_a_row_without_evidence_fails(self):
+        for cells, fault in {
+            "`core/a.cc` | `Bad.IsTaken`": "there is no Bad.IsTaken",
+            "`core/a.cc` | `Bad/with_bom`": "there is no Bad/with_bom",
+            "`core/b.cc` | `Bad.IsRefused`": "there is no core/b.cc",
+            "`core/a.cc` | –": "no test",
+            "everywhere | `Bad.IsRefused`": "neither a file nor a reason why there is none",
+            "`core/a.cc`": "not four cells",
+        }.items():
+            with self.subTest(fault):
+                self.assertEqual(self.findings({"1.5.4-2": f"| 1.5.4-2 | x | {cells} |"}), [f"1.5.4-2: {fault}"])
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class AccessTest : public ::testing::Test {
 
     void start(const std::string& auth, const std::string& more = {}) {
         server_ = std::make_unique<Server>(Server::Yaml{
-            "threads: 2\nstore: {url: \"sqlite:store.db\"}\n"
+            "threads: 2\nstore: {url: \"sqlite:store.db\"}\nlog: {level: trace}\n"
             "auth: {" +
             auth +
             "api_keys: [the-key-of-a-backend], password_file: users.txt, acl_file: acl.txt,\n"
@@ -236,6 +236,24 @@ TEST_F(AccessTest, AClientIdBelongsToTheUserWhoOpenedTheSession) {
     EXPECT_EQ(subscribe(ada_), 0);
     EXPECT_NE(subscribe(bob_), 0) << "it would get what is queued for ada";
     EXPECT_EQ(subscribe(ada_), 0);
+}
+
+TEST_F(AccessTest, SecretsStayOutOfTheLog) {
+    const std::string hero = token("7");
+    EXPECT_EQ(publish(ada_, "room/1", "a").status, 0);
+    EXPECT_NE(publish({"-u", "ada", "-P", "planted-and-wrong"}, "room/1", "a").status, 0);
+    EXPECT_EQ(publish({"-u", "x", "-P", hero}, "own/7/a", "a").status, 0);
+    EXPECT_EQ(ask("planted-key", "GET", "/v1/channels/a/messages").status, 401);
+    EXPECT_EQ(http_get(server_->http_port(), "/v1/channels/own%2F7/messages?access_token=" + hero).status,
+              200);
+    BridgeClient browser(server_->http_port(), "default", "planted-token");
+    EXPECT_EQ(browser.socket().wait_closed(), 4401);
+    server_->reload();
+    ASSERT_TRUE(eventually([this] { return server_->log().find("reload: done") != std::string::npos; }));
+    for (const std::string& secret :
+         {std::string("lovelace"), std::string("planted"), hero, hero.substr(0, 20),
+          std::string("the-key-of"), std::string("the-secret-of")})
+        EXPECT_EQ(server_->log().find(secret), std::string::npos) << secret;
 }
 
 TEST_F(AccessTest, CheckReadsTheFilesToo) {
