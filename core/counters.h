@@ -49,7 +49,7 @@ struct Counters {
     Counter closed_slow_reader;
     Counter closed_timed_out;
     Counter closed_not_authorised;  ///< wrong credentials, or somebody else's client id
-    Counter tls_handshakes;  ///< that have succeeded
+    Counter tls_handshakes;         ///< that have succeeded
     Counter tls_failed_not_tls;
     Counter tls_failed_version;
     Counter tls_failed_cipher;

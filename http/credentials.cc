@@ -52,7 +52,8 @@ access::PrincipalPtr authenticate(Exchange& exchange, bool anonymous_allowed) {
         if (const auto token = query_parameter(request.query, "access_token"))
             return by_token(exchange, *token);
     }
-    if (access::PrincipalPtr certified = mqtt::certified_user(exchange.session.connection())) return certified;
+    if (access::PrincipalPtr certified = mqtt::certified_user(exchange.session.connection()))
+        return certified;
     if (anonymous_allowed) return access::anonymous();
     return refuse(exchange, "this request needs `Authorization: Bearer <API key or token>`", false);
 }

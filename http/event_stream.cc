@@ -205,13 +205,14 @@ void EventStream::on_drained() {
 }
 
 void EventStream::watch_time() {
-    connection_.set_deadline(access::time_left(
-        *request_.principal, server_.shard().wall_clock_us(), server_.config().limits.stream_keep_alive));
+    connection_.set_deadline(access::time_left(*request_.principal, server_.shard().wall_clock_us(),
+                                               server_.config().limits.stream_keep_alive));
 }
 
 void EventStream::on_deadline(TimePoint) {
     // The reader comes back, and is told why not.
-    if (request_.principal->expired(server_.shard().wall_clock_us()) || !may_follow(server_, request_).allowed)
+    if (request_.principal->expired(server_.shard().wall_clock_us()) ||
+        !may_follow(server_, request_).allowed)
         return connection_.close_after_flush();
     watch_time();
     if (!connection_.out().empty()) return;

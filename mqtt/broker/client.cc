@@ -81,7 +81,8 @@ void Client::on_deadline(TimePoint now) {
         sessions_.shard().counters().closed_timed_out.add();
         return machine_.end(ReasonCode::maximum_connect_time);
     }
-    if (seat_->principal().expired(wall_clock_us())) return send_away(ReasonCode::not_authorized, "the token has expired");
+    if (seat_->principal().expired(wall_clock_us()))
+        return send_away(ReasonCode::not_authorized, "the token has expired");
     // What we do not read, its sender cannot be blamed for.
     if (machine_.waiting()) last_packet_ = now;
     const Milliseconds allowed{machine_.keep_alive_s() * 1500};

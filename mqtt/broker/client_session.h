@@ -59,9 +59,9 @@ class ClientSession final : public Subscriber, private Timer {
     void announce(const Subscription& subscription, bool connected = true);
     /// The client has unsubscribed.
     void withdraw(std::string_view filter);
-    /// Gives up subscriptions and messages that are not allowed any more, and tells a client that loses by it.
+    /// Gives up subscriptions and messages that are not allowed any more, and tells a client that loses by
+    /// it.
     void review();
-
 
     void deliver(const MessagePtr& message, const Match& match) override;
     /// This session was chosen among those that share a subscription.

@@ -71,7 +71,8 @@ class GroupHome::Group final : public Subscriber {
             const Member& member = members_[first + last];
             if (member.state.qos < qos) continue;
             const bool known = member.state.principal != nullptr;
-            if (known && home_.broker_.authoriser().may_receive(*member.state.principal, message)) return &member;
+            if (known && home_.broker_.authoriser().may_receive(*member.state.principal, message))
+                return &member;
         }
         return nullptr;
     }

@@ -222,7 +222,8 @@ TEST_F(TlsTest, CertificatesAreReloadedAndNobodyIsDropped) {
     // What cannot be used changes nothing.
     write_file(certificates_.certificate("server"), "nonsense");
     process_->signal(SIGHUP);
-    ASSERT_TRUE(eventually([this] { return log().find("the old configuration stays") != std::string::npos; }));
+    ASSERT_TRUE(
+        eventually([this] { return log().find("the old configuration stays") != std::string::npos; }));
     EXPECT_THAT(shown_certificate(), HasSubstr("CN = renewed"));
     EXPECT_EQ(mosquitto_pub(tls_, trusting({"-t", "a", "-m", "still here", "-q", "1"})).status, 0);
     EXPECT_EQ(stays.next(), "still here");
