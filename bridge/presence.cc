@@ -1,7 +1,6 @@
 #include "bridge/presence.h"
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <map>
 #include <vector>
 
@@ -13,7 +12,9 @@ struct Rosters::Roster {
         std::uint64_t order = 0;  ///< of entering
         bool watches = false;
     };
-    boost::unordered_flat_map<SocketId, Entry> members;
+    /// Most rosters are short, and a tree is as large as what is in it; a hash table begins with a dozen
+    /// slots.
+    std::map<SocketId, Entry> members;
     using Item = decltype(members)::value_type;
     std::map<std::uint32_t, std::size_t> watchers;  ///< by shard; only shards that have some
     std::uint64_t next_order = 1;

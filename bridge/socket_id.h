@@ -33,8 +33,4 @@ class SocketIdText {
 /// Nothing when no SocketIdText looks like this.
 std::optional<SocketId> parse_socket_id(std::string_view text);
 
-inline std::size_t hash_value(const SocketId& id) {
-    return static_cast<std::size_t>(id.random);
-}
-
 }  // namespace millrace::bridge
