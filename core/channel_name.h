@@ -11,7 +11,7 @@ bool is_channel_name(std::string_view name);
 
 /// Whether it can only be a filter: '+' and '#' stand in no name.
 inline bool has_wildcard(std::string_view name) {
-    return name.find_first_of("+#") != std::string_view::npos;
+    return name.find('+') != std::string_view::npos || name.find('#') != std::string_view::npos;
 }
 /// A legal MQTT filter, with wildcards or without [MQTT-4.7.1-2], [MQTT-4.7.1-3].
 bool is_channel_filter(std::string_view filter);

@@ -2,8 +2,6 @@
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <chrono>
-#include <cstdio>
-#include <ctime>
 #include <new>
 
 #include "core/utf8.h"
@@ -45,6 +43,10 @@ bool is_json(std::string_view text) {
     Failure failure;
     const std::size_t used = parser.write_some(false, text.data(), text.size(), failure);
     return !failure && used == text.size();
+}
+
+void write_digits(char* to, int count, unsigned value) {
+    for (; count != 0; value /= 10) to[--count] = static_cast<char>('0' + value % 10);
 }
 
 char* append_bytes(char* at, const void* bytes, std::size_t size) {
@@ -101,15 +103,22 @@ std::int64_t wall_clock_us() {
     return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-void append_rfc3339(std::string& out, std::int64_t at_us) {
-    const std::int64_t ms = at_us / 1000;
-    const auto seconds = static_cast<std::time_t>(ms / 1000);
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    char text[40];
-    const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    const int tail = std::snprintf(text + size, sizeof text - size, ".%03dZ", static_cast<int>(ms % 1000));
-    out.append(text, size + static_cast<std::size_t>(tail));
+std::array<char, 24> rfc3339(std::int64_t at_us) {
+    using namespace std::chrono;
+    const auto time = floor<milliseconds>(sys_time<microseconds>(microseconds(at_us)));
+    const auto day = floor<days>(time);
+    const year_month_day date(day);
+    const hh_mm_ss clock(time - day);
+    std::array<char, 24> text{"0000-00-00T00:00:00.000"};
+    text.back() = 'Z';
+    write_digits(&text[0], 4, static_cast<unsigned>(static_cast<int>(date.year())));
+    write_digits(&text[5], 2, static_cast<unsigned>(date.month()));
+    write_digits(&text[8], 2, static_cast<unsigned>(date.day()));
+    write_digits(&text[11], 2, static_cast<unsigned>(clock.hours().count()));
+    write_digits(&text[14], 2, static_cast<unsigned>(clock.minutes().count()));
+    write_digits(&text[17], 2, static_cast<unsigned>(clock.seconds().count()));
+    write_digits(&text[20], 3, static_cast<unsigned>(clock.subseconds().count()));
+    return text;
 }
 
 Encoding classify(ByteView payload) {

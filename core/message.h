@@ -1,6 +1,7 @@
 // The message: written once, shared by every shard, never changed after the publisher let it go.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstdint>
@@ -124,8 +125,8 @@ class Message {
 /// Microseconds since 1970 UTC, from the system clock.
 std::int64_t wall_clock_us();
 
-/// `2026-11-23T20:13:59.123Z`
-void append_rfc3339(std::string& out, std::int64_t at_us);
+/// `2026-11-23T20:13:59.123Z`, for the years 0 to 9999.
+std::array<char, 24> rfc3339(std::int64_t at_us);
 
 /// What a payload is, by looking at it: valid JSON, else UTF-8 text, else binary.
 Encoding classify(ByteView payload);

@@ -89,10 +89,9 @@ void append_decimal(ByteBuffer& out, std::uint64_t value) {
 }
 
 void append_json_time(ByteBuffer& out, std::int64_t at_us) {
-    std::string text;
-    append_rfc3339(text, at_us);
+    const std::array<char, 24> text = rfc3339(at_us);
     out.append("\"");
-    out.append(text);
+    out.append(std::string_view(text.data(), text.size()));
     out.append("\"");
 }
 

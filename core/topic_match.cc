@@ -3,6 +3,7 @@
 namespace millrace {
 
 bool topic_matches(std::string_view filter, std::string_view name) {
+    if (filter == name) return true;  // no wildcard stands in a name
     // [MQTT-4.7.2-1]
     if (is_reserved(name) && (filter.starts_with('+') || filter.starts_with('#'))) return false;
     const TopicLevels wanted_levels(filter);

@@ -7,10 +7,12 @@
 namespace millrace::http {
 namespace {
 
-constexpr std::string_view kSpace = " \t\r\n";
-
 bool is_space(char c) {
-    return kSpace.find(c) != std::string_view::npos;
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+bool ends_scalar(char c) {
+    return c == ',' || c == ']' || c == '}' || is_space(c);
 }
 
 /// The size of the string token at the front.
@@ -48,7 +50,7 @@ std::size_t nested_size(std::string_view text) {
 std::size_t value_size(std::string_view text) {
     if (text.front() == '"') return string_size(text);
     if (text.front() == '{' || text.front() == '[') return nested_size(text);
-    return std::min(text.find_first_of(",]} \t\r\n"), text.size());
+    return static_cast<std::size_t>(std::ranges::find_if(text, ends_scalar) - text.begin());
 }
 
 }  // namespace

@@ -69,12 +69,15 @@ TEST(Message, ClassifiesPayloads) {
 }
 
 TEST(Message, WritesTimeAsRfc3339) {
-    std::string text;
-    append_rfc3339(text, 1'795'464'839'123'456);
-    EXPECT_EQ(text, "2026-11-23T20:13:59.123Z");
-    text.clear();
-    append_rfc3339(text, 0);
-    EXPECT_EQ(text, "1970-01-01T00:00:00.000Z");
+    const auto text = [](std::int64_t at_us) {
+        const auto written = rfc3339(at_us);
+        return std::string(written.data(), written.size());
+    };
+    EXPECT_EQ(text(1'795'464'839'123'456), "2026-11-23T20:13:59.123Z");
+    EXPECT_EQ(text(0), "1970-01-01T00:00:00.000Z");
+    EXPECT_EQ(text(-1), "1969-12-31T23:59:59.999Z");
+    EXPECT_EQ(text(951'825'600'000'000), "2000-02-29T12:00:00.000Z");
+    EXPECT_EQ(text(253'402'300'799'999'999), "9999-12-31T23:59:59.999Z");
 }
 
 }  // namespace
