@@ -20,6 +20,7 @@
 #include "mqtt/broker/broker.h"
 #include "mqtt/broker/session_directory.h"
 #include "mqtt/broker/session_table.h"
+#include "mqtt/broker/sys_topics.h"
 #include "store/postgres/postgres_backend.h"
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
@@ -92,6 +93,7 @@ class Application::Impl {
     std::unique_ptr<store::Store> store_;
     std::vector<std::unique_ptr<mqtt::Broker>> brokers_;
     std::vector<std::unique_ptr<mqtt::SessionTable>> sessions_;
+    std::unique_ptr<mqtt::SysTopics> sys_topics_;
     std::unique_ptr<Doors> doors_;
     std::unique_ptr<Entrance> entrance_;
     std::vector<std::unique_ptr<Acceptor>> acceptors_;
@@ -141,6 +143,10 @@ void Application::Impl::build_shards() {
         sessions_.push_back(std::make_unique<mqtt::SessionTable>(*broker, directory_));
     }
     doors_ = std::make_unique<Doors>(context_.brokers, sessions_);
+    const Milliseconds interval = config_.limits.sys_interval;
+    if (interval.count() == 0) return;
+    const std::string version = std::string("millrace version ") + MILLRACE_VERSION;
+    sys_topics_ = std::make_unique<mqtt::SysTopics>(*brokers_.front(), version, interval);
 }
 
 void Application::Impl::bind_listeners() {
@@ -162,6 +168,7 @@ void Application::Impl::bind_listeners() {
 void Application::Impl::start() {
     for (const auto& shard : shards_) threads_.emplace_back([&shard = *shard] { shard.run(); });
     on_shard(*shards_.front(), [this] {
+        if (sys_topics_) sys_topics_->start();
         for (const auto& acceptor : acceptors_) acceptor->start();
     });
     for (std::size_t i = 0; i < acceptors_.size(); ++i) {

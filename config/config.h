@@ -165,6 +165,7 @@ struct Limits {
     std::size_t lane_queue_bytes = 256 * kMiB;
     std::size_t lane_batch_messages = 4096;
     milliseconds store_wait = std::chrono::seconds(30);
+    milliseconds sys_interval = std::chrono::seconds(10);
     milliseconds retention_interval = std::chrono::seconds(1);
     std::size_t retention_step_messages = 500;
     bool operator==(const Limits&) const = default;

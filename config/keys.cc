@@ -242,6 +242,8 @@ constexpr auto kKeys = std::to_array<Key>({
      "Messages in one commit."},
     {"limits.store_wait", limit<&Limits::store_wait>, duration(100, kDay),
      "How long a publish waits while the store is away; then its client is disconnected."},
+    {"limits.sys_interval", limit<&Limits::sys_interval>, duration(kSecond, kDay, "none"),
+     "How often the figures under `$SYS/broker/` are looked at; `none`: there are no such figures."},
     {"limits.retention_interval", limit<&Limits::retention_interval>, duration(100, kDay),
      "How often the store looks for messages that `retention` lets go."},
     {"limits.retention_step_messages", limit<&Limits::retention_step_messages>, count(1, 100'000),

@@ -30,6 +30,7 @@ struct Counters {
     Counter sessions;         ///< MQTT sessions, connected or not; summed over the shards, since they move
     Counter queued_messages;  ///< waiting in sessions; summed over the shards
     Counter queued_bytes;
+    Counter mqtt_clients;  ///< connected now
     Counter messages_in;   ///< published, through any door
     Counter messages_out;  ///< handed to a subscriber's connection
     Counter dropped_outbox_full;

@@ -29,6 +29,7 @@ constexpr std::array kMetrics{
     Metric{"millrace_messages_delivered_total", "", "counter",
            "Messages handed to a subscriber's connection.", &Counters::messages_out},
     Metric{"millrace_sessions", "", "gauge", "MQTT sessions, connected or not.", &Counters::sessions},
+    Metric{"millrace_mqtt_clients", "", "gauge", "MQTT clients that are connected.", &Counters::mqtt_clients},
     Metric{"millrace_queued_messages", "", "gauge", "Messages waiting in MQTT sessions.",
            &Counters::queued_messages},
     Metric{"millrace_queued_bytes", "", "gauge", "Their size.", &Counters::queued_bytes},

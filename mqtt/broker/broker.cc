@@ -47,6 +47,13 @@ Result<PublishState> Broker::publish(const PublishRequest& request) {
     return PublishState::done;
 }
 
+void Broker::publish_own(std::string_view topic, ByteView payload, bool retain) {
+    const MessagePtr message =
+        Message::create({.channel = topic, .payload = payload, .qos = kQosOfSubscription, .retain = retain});
+    message->stamp(0, shard_.wall_clock_us());
+    route_live(message);
+}
+
 void Broker::route_live(const MessagePtr& message) {
     route(message);
     for (unsigned other = 0; other < shards(); ++other) {
@@ -66,12 +73,14 @@ bool Broker::lanes_distribute() {
 
 bool Broker::subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options) {
     const bool added = index_.add(filter, subscriber, options);
+    if (added && is_own_topic(filter)) context_.own_topics.fetch_add(1, std::memory_order_relaxed);
     subscriptions_.store(index_.size(), std::memory_order_release);
     return added;
 }
 
 bool Broker::unsubscribe(std::string_view filter, Subscriber& subscriber) {
     const bool removed = index_.remove(filter, subscriber);
+    if (removed && is_own_topic(filter)) context_.own_topics.fetch_sub(1, std::memory_order_relaxed);
     subscriptions_.store(index_.size(), std::memory_order_release);
     return removed;
 }

@@ -33,6 +33,7 @@ struct BrokerContext {
     access::PasswordWorker* passwords = nullptr;  ///< nullptr: no password can be checked
     std::vector<Broker*> brokers;                 ///< by shard index
     std::atomic<unsigned> distributing{0};        ///< lanes that are posting a run to shards
+    std::atomic<std::size_t> own_topics{0};       ///< subscriptions to topics that only the server writes to
     /// As they were at start: what Connection::listener() counts in. A reload does not change them.
     std::span<const config::Listener> listeners = {};
 };
@@ -78,6 +79,11 @@ class Broker final : public TurnEnd {
     /// Errors: not_authorised, overloaded, invalid_channel; then nothing follows.
     Result<PublishState> publish(const PublishRequest& request);
 
+    /// A message of the server itself, on a topic that only it writes to; live.
+    void publish_own(std::string_view topic, ByteView payload, bool retain);
+    /// Whether anybody, on any shard, has subscribed to such topics by name.
+    bool own_topics_watched() const { return context_.own_topics.load(std::memory_order_relaxed) != 0; }
+
     /// True: `subscriber` did not have this filter before. The filter must be valid.
     bool subscribe(std::string_view filter, Subscriber& subscriber, const SubscriptionOptions& options);
     bool unsubscribe(std::string_view filter, Subscriber& subscriber);
@@ -97,6 +103,8 @@ class Broker final : public TurnEnd {
 
     /// For administration: costs a look at every subscription.
     const SubscriptionIndex& subscriptions() const { return index_; }
+    /// Any thread.
+    std::size_t subscription_count() const { return subscriptions_.load(std::memory_order_relaxed); }
     /// How many clients of this shard a message on the channel would reach.
     std::size_t count_clients(std::string_view channel);
     /// Who lists the clients of one door; lives as long as the shard's connections.

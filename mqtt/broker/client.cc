@@ -8,6 +8,7 @@
 #include "mqtt/broker/credentials.h"
 #include "mqtt/broker/entrance.h"
 #include "mqtt/broker/session_table.h"
+#include "mqtt/broker/sys_topics.h"
 
 namespace millrace::mqtt {
 
@@ -45,7 +46,11 @@ void Client::lose() {
 }
 
 void Client::leave_seat() {
-    session_ = nullptr;
+    if (const Session* session = std::exchange(session_, nullptr)) {
+        sessions_.shard().counters().mqtt_clients.subtract();
+        if (sessions_.broker().own_topics_watched())
+            tell_disconnected(sessions_.broker(), session->client_id());
+    }
     if (ClientSession* seat = std::exchange(seat_, nullptr)) seat->detach();
 }
 
@@ -130,6 +135,8 @@ void Client::begin(ClientSession& seat, Session& session, bool present, bool ass
     session_ = &session;
     last_packet_ = sessions_.shard().timers().now();
     machine_.accept(session, present, assigned ? std::string_view(session.client_id()) : std::string_view{});
+    sessions_.shard().counters().mqtt_clients.add();
+    if (sessions_.broker().own_topics_watched()) tell_connected(sessions_.broker(), id(), info());
     watch_time();
     connection_.wake();
     read_on();
