@@ -61,6 +61,7 @@ TEST_F(SysTopicsTest, FiguresAreRetainedAndComeAgainWhenTheyHaveChanged) {
     EXPECT_THAT(figures, Contains(Pair("$SYS/broker/load/connections/1min", testing::Ne("0.00"))));
     EXPECT_THAT(figures, Not(Contains(Pair("$SYS/broker/version", testing::_))));
     other.drop();
+    server.turn();
     server.pass(11);
     figures = news();
     EXPECT_THAT(figures, Contains(Pair("$SYS/broker/clients/connected", "1")));
