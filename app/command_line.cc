@@ -17,11 +17,12 @@ namespace {
 
 namespace options = boost::program_options;
 
-constexpr std::array<std::pair<std::string_view, Command>, 7> kCommands{{
+constexpr std::array<std::pair<std::string_view, Command>, 8> kCommands{{
     {"serve", Command::serve},
     {"check", Command::check},
     {"passwd", Command::passwd},
     {"token", Command::token},
+    {"import-xano", Command::import_xano},
     {"defaults", Command::defaults},
     {"version", Command::version},
     {"help", Command::help},
@@ -45,6 +46,9 @@ ParsedCommandLine take_words(CommandLine line, const std::vector<std::string>& w
         if (words.size() != 2) return wrong("passwd takes a file and a user: millrace passwd FILE USER");
         line.file = words[0];
         line.user = words[1];
+    } else if (line.command == Command::import_xano) {
+        if (words.size() != 1) return wrong("import-xano takes one file: millrace import-xano FILE");
+        line.file = words[0];
     } else if (!words.empty()) {
         return wrong("unexpected argument '" + words[0] + "'");
     }
@@ -125,6 +129,8 @@ usage: millrace [serve] [--config FILE]   run; without a file: SQLite in ./millr
                                           read from the terminal or from stdin
        millrace token --user ID [--extras JSON] [--ttl 1h] --config FILE
                                           print a token, signed with auth.jwt.secret
+       millrace import-xano FILE          print a configuration like the realtime settings of a Xano workspace,
+                                          which FILE has as JSON of the metadata API
        millrace defaults                  print the whole commented configuration
        millrace version                   print the versions of the program and its libraries
        millrace help                      print this

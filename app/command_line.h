@@ -10,7 +10,7 @@ namespace millrace::app {
 /// Exit statuses of the contract.
 enum class Exit : int { fine = 0, failed = 1, wrong_usage = 2 };
 
-enum class Command { serve, check, passwd, token, defaults, version, help };
+enum class Command { serve, check, passwd, token, import_xano, defaults, version, help };
 
 /// What `millrace token` is to say.
 struct TokenRequest {
@@ -22,7 +22,7 @@ struct TokenRequest {
 struct CommandLine {
     Command command = Command::serve;
     std::string config_path;  ///< empty: the embedded defaults
-    std::string file;         ///< of passwd
+    std::string file;         ///< of passwd and import-xano
     std::string user;         ///< of passwd
     TokenRequest token;
 };

@@ -6,9 +6,11 @@
 #include "app/accounts.h"
 #include "app/application.h"
 #include "app/command_line.h"
+#include "app/import_xano.h"
 #include "config/documents.h"
 #include "config/load.h"
 #include "core/access/authoriser.h"
+#include "core/access/text_file.h"
 
 namespace millrace::app {
 namespace {
@@ -45,6 +47,18 @@ Exit check(const std::string& path) {
     return outcome;
 }
 
+Exit import_settings(const std::string& path) {
+    const access::Parsed<std::string> text = access::read_text_file(path);
+    if (!text) {
+        print(stderr, access::format(path, text.error()) + "\n");
+        return Exit::failed;
+    }
+    const Imported imported = import_xano(*text);
+    for (const std::string& problem : imported.problems) print(stderr, path + ": " + problem + "\n");
+    print(stdout, imported.yaml);
+    return imported.problems.empty() ? Exit::fine : Exit::failed;
+}
+
 Exit serve(const std::string& path) {
     config::Config configuration;
     if (!path.empty()) {
@@ -70,6 +84,8 @@ Exit run(const CommandLine& line) {
             return check(line.config_path);
         case Command::passwd:
             return change_password(line.file, line.user);
+        case Command::import_xano:
+            return import_settings(line.file);
         case Command::token:
             return mint_token(line.config_path, line.token);
         case Command::defaults:

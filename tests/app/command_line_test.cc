@@ -31,6 +31,8 @@ TEST(CommandLine, ServesWhenNothingIsSaid) {
 TEST(CommandLine, KnowsEveryCommand) {
     EXPECT_EQ(parsed({"check", "a.yaml"}).command, Command::check);
     EXPECT_EQ(parsed({"check", "a.yaml"}).config_path, "a.yaml");
+    EXPECT_EQ(parsed({"import-xano", "a.json"}).command, Command::import_xano);
+    EXPECT_EQ(parsed({"import-xano", "a.json"}).file, "a.json");
     EXPECT_EQ(parsed({"defaults"}).command, Command::defaults);
     EXPECT_EQ(parsed({"version"}).command, Command::version);
     EXPECT_EQ(parsed({"--version"}).command, Command::version);
@@ -42,6 +44,7 @@ TEST(CommandLine, SaysWhatIsWrong) {
     EXPECT_THAT(problem_of({"srve"}), HasSubstr("'srve'"));
     EXPECT_THAT(problem_of({"check"}), HasSubstr("one file"));
     EXPECT_THAT(problem_of({"check", "a", "b"}), HasSubstr("one file"));
+    EXPECT_THAT(problem_of({"import-xano"}), HasSubstr("one file"));
     EXPECT_THAT(problem_of({"serve", "a.yaml"}), HasSubstr("'a.yaml'"));
     EXPECT_THAT(problem_of({"--config"}), HasSubstr("config"));
     EXPECT_THAT(problem_of({"--conf", "a"}), HasSubstr("conf"));
