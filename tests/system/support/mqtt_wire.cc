@@ -95,10 +95,13 @@ std::string mqtt_packet(unsigned first_byte, std::string_view body) {
     return (std::string(1, static_cast<char>(first_byte)) + mqtt_variable_length(body.size())).append(body);
 }
 
-std::string mqtt_connect(int level, std::string_view client_id) {
-    std::string body = mqtt_string("MQTT") + static_cast<char>(level) + '\x02' + mqtt_u16(60);
+std::string mqtt_connect(int level, std::string_view client_id, std::string_view password) {
+    const char flags = password.empty() ? '\x02' : '\xc2';
+    std::string body = mqtt_string("MQTT") + static_cast<char>(level) + flags + mqtt_u16(60);
     if (level == kMqtt5) body += '\0';
-    return mqtt_packet(0x10, body + mqtt_string(client_id));
+    body += mqtt_string(client_id);
+    if (!password.empty()) body += mqtt_string("user") + mqtt_string(password);
+    return mqtt_packet(0x10, body);
 }
 
 std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos) {
@@ -141,9 +144,10 @@ MqttMessage parse_publish(const MqttPacket& packet, int level) {
     return message;
 }
 
-MqttConnection::MqttConnection(std::uint16_t port, int level, std::string_view client_id)
+MqttConnection::MqttConnection(std::uint16_t port, int level, std::string_view client_id,
+                               std::string_view password)
     : level_(level), socket_(port) {
-    send(mqtt_connect(level, client_id));
+    send(mqtt_connect(level, client_id, password));
     const std::optional<MqttPacket> answer = read();
     if (!answer || answer->type() != PacketType::connack || answer->body.size() < 2 || answer->body[1] != 0) {
         throw std::runtime_error("no CONNACK that says yes for " + std::string(client_id));

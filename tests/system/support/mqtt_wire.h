@@ -37,7 +37,8 @@ std::string mqtt_string(std::string_view text);
 std::string mqtt_variable_length(std::size_t value);
 /// A whole packet: the first byte, the remaining length, the rest.
 std::string mqtt_packet(unsigned first_byte, std::string_view body);
-std::string mqtt_connect(int level, std::string_view client_id);
+/// With a password there is a user name, too.
+std::string mqtt_connect(int level, std::string_view client_id, std::string_view password = {});
 std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos);
 std::string mqtt_publish(int level, std::string_view topic, std::string_view payload, int qos,
                          std::uint16_t id);
@@ -67,7 +68,7 @@ MqttMessage parse_publish(const MqttPacket& packet, int level);
 class MqttConnection {
   public:
     /// Connects and waits for a CONNACK that says yes; throws otherwise.
-    MqttConnection(std::uint16_t port, int level, std::string_view client_id);
+    MqttConnection(std::uint16_t port, int level, std::string_view client_id, std::string_view password = {});
 
     int level() const { return level_; }
     bool send(std::string_view bytes) { return socket_.send(bytes); }

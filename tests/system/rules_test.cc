@@ -1,0 +1,273 @@
+// docs/channels.md says who may do what: its tables are walked through every door.
+#include <boost/json/serialize.hpp>
+#include <functional>
+#include <gtest/gtest.h>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "tests/system/support/bridge_client.h"
+#include "tests/system/support/http_client.h"
+#include "tests/system/support/mqtt_wire.h"
+#include "tests/system/support/server.h"
+
+namespace millrace::system_test {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kBackend = "the-key-of-a-backend";
+constexpr const char* kText = "\"text\"";
+
+/// The cells of the rows whose first cell begins so.
+std::vector<std::vector<std::string>> table(const std::string& beginning) {
+    std::vector<std::vector<std::string>> rows;
+    std::istringstream lines(read_file(source_directory() / "docs/channels.md"));
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("| `" + beginning)) continue;
+        std::vector<std::string>& cells = rows.emplace_back();
+        std::istringstream rest(line.substr(2));
+        for (std::string cell; std::getline(rest, cell, '|');) {
+            while (cell.ends_with(' ')) cell.pop_back();
+            cells.push_back(cell.substr(std::min(cell.find_first_not_of(' '), cell.size())));
+        }
+    }
+    return rows;
+}
+
+/// `anonymous: true`, `publish: anyone` as the YAML of a rule, and as the name of its channel.
+std::string yaml_of(std::string cell) {
+    std::erase(cell, '`');
+    return cell;
+}
+std::string channel_of(const std::string& cell) {
+    std::string name = yaml_of(cell);
+    std::erase_if(name, [](char c) { return c == ' ' || c == ':' || c == ','; });
+    return "rules/" + name;
+}
+std::string in_path(std::string channel) {
+    const std::size_t slash = channel.find('/');
+    return channel.replace(slash, 1, "%2F");
+}
+
+class RulesTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        std::set<std::string> rules;
+        for (const char* beginning : {"anonymous: ", "audience: "})
+            for (const auto& row : table(beginning)) rules.insert(row.at(0));
+        ASSERT_EQ(rules.size(), 8U);
+        std::string yaml =
+            "threads: 2\nstore: {url: \"sqlite:store.db\"}\n"
+            "auth: {anonymous: true, api_keys: [the-key-of-a-backend],\n"
+            "       jwt: {secret: the-secret-of-the-tests-is-32-bytes}}\nchannels:\n";
+        for (const std::string& rule : rules)
+            yaml += "  - {match: " + channel_of(rule) + ", " + yaml_of(rule) + "}\n";
+        server_ = std::make_unique<Server>(Server::Yaml{yaml});
+        server_->start();
+        const Outcome made = run({.argv = {millrace_binary(), "token", "--user", "7", "--config",
+                                           server_->directory() / "millrace.yaml"}});
+        ASSERT_EQ(made.status, 0) << made.error;
+        credentials_ = {{"anonymous", ""},
+                        {"user", made.output.substr(0, made.output.find('\n'))},
+                        {"backend", kBackend}};
+    }
+    void TearDown() override {
+        EXPECT_EQ(server_->stop(), 0) << "after SIGTERM";
+        if (HasFailure()) std::cerr << "--- the server's log\n" << server_->log() << "---\n";
+    }
+
+    std::uint16_t http() const { return server_->http_port(); }
+    static std::string authorization(const std::string& credential) {
+        return credential.empty() ? std::string() : "Authorization: Bearer " + credential + "\r\n";
+    }
+    HttpAnswer ask(const std::string& credential, std::string_view method, const std::string& target,
+                   const std::string& body = {}) const {
+        HttpConnection connection(http());
+        return connection.request(method, target, body,
+                                  "Content-Type: application/json\r\n" + authorization(credential));
+    }
+    /// Sends one packet behind CONNECT, over a WebSocket, and gives the reason code of what answers it.
+    int over_websocket(const std::string& credential, const std::string& packet) const {
+        WebSocketClient socket(http(), "/mqtt", "mqtt");
+        socket.send_raw(websocket_frame(Opcode::binary, mqtt_connect(kMqtt5, "", credential)));
+        if (!socket.read()) return -1;
+        socket.send_raw(websocket_frame(Opcode::binary, packet));
+        const std::optional<std::string> answer = socket.read();
+        if (!answer) return -1;
+        // A PUBACK without one means success (3.4.2.1); behind it may stand properties. A SUBACK ends with
+        // it.
+        if (static_cast<unsigned char>(answer->front()) >> 4 == static_cast<int>(PacketType::puback))
+            return answer->size() > 4 ? static_cast<unsigned char>((*answer)[4]) : 0;
+        return static_cast<unsigned char>(answer->back());
+    }
+    static std::string publish_packet(const std::string& channel) {
+        return mqtt_publish(kMqtt5, channel, kText, 1, 1);
+    }
+    /// Whether `code` says yes; a third answer fails the test.
+    static bool said_yes(int code, int yes, int no) {
+        EXPECT_TRUE(code == yes || code == no) << code;
+        return code == yes;
+    }
+    bool said_yes(BridgeClient& browser, const std::string& wanted) const {
+        const auto frame = browser.next(Deadline(kPatience));
+        const std::string action = frame ? frame->at("action").as_string().c_str() : "nothing";
+        EXPECT_TRUE(action == wanted || action == "error") << action;
+        return action == wanted;
+    }
+
+    static std::string code_of_next(BridgeClient& browser) {
+        const json::value code = at_path(browser.next("error"), "payload.code");
+        return code.is_string() ? code.as_string().c_str() : "none";
+    }
+
+    using Door = std::function<bool(const std::string& credential, const std::string& channel)>;
+    std::map<std::string, Door> readers() const;
+    std::map<std::string, Door> writers() const;
+
+    std::unique_ptr<Server> server_;
+    std::map<std::string, std::string> credentials_;
+};
+
+std::map<std::string, RulesTest::Door> RulesTest::readers() const {
+    std::map<std::string, Door> doors;
+    doors["MQTT"] = [this](const std::string& credential, const std::string& channel) {
+        MqttConnection client(server_->mqtt_port(), kMqtt5, "", credential);
+        return said_yes(client.subscribe(channel, 1), 1, 0x87);
+    };
+    doors["MQTT over WebSocket"] = [this](const std::string& credential, const std::string& channel) {
+        return said_yes(over_websocket(credential, mqtt_subscribe(kMqtt5, 1, channel, 1)), 1, 0x87);
+    };
+    doors["browser"] = [this](const std::string& credential, const std::string& channel) {
+        BridgeClient browser(http(), "default", credential);
+        browser.send("join", channel, json::object{});
+        return said_yes(browser, "join");
+    };
+    doors["event stream"] = [this](const std::string& credential, const std::string& channel) {
+        HttpConnection connection(http());
+        connection.socket().send("GET /v1/channels/" + in_path(channel) +
+                                 "/stream HTTP/1.1\r\nHost: here\r\n" + authorization(credential) + "\r\n");
+        const Deadline deadline(kPatience);
+        while (connection.socket().received().size() < 12 && connection.socket().receive(deadline)) continue;
+        return said_yes(std::stoi(std::string(connection.socket().received().substr(9, 3))), 200, 403);
+    };
+    doors["history"] = [this](const std::string& credential, const std::string& channel) {
+        const int status = ask(credential, "GET", "/v1/channels/" + in_path(channel) + "/messages").status;
+        return said_yes(status, 200, 403);
+    };
+    return doors;
+}
+
+std::map<std::string, RulesTest::Door> RulesTest::writers() const {
+    std::map<std::string, Door> doors;
+    doors["MQTT"] = [this](const std::string& credential, const std::string& channel) {
+        MqttConnection client(server_->mqtt_port(), kMqtt5, "", credential);
+        client.send(publish_packet(channel));
+        const auto answer = client.read_type(PacketType::puback);
+        return answer &&
+               said_yes(answer->body.size() > 2 ? static_cast<unsigned char>(answer->body[2]) : 0, 0, 0x87);
+    };
+    doors["MQTT over WebSocket"] = [this](const std::string& credential, const std::string& channel) {
+        return said_yes(over_websocket(credential, publish_packet(channel)), 0, 0x87);
+    };
+    doors["browser"] = [this](const std::string& credential, const std::string& channel) {
+        BridgeClient browser(http(), "default", credential);
+        // Who may not join does not hear the own message; a refusal everybody hears.
+        browser.message(channel, "text");
+        browser.send("unknown", channel, nullptr);
+        return code_of_next(browser) == "unknown_action";
+    };
+    doors["HTTP"] = [this](const std::string& credential, const std::string& channel) {
+        const std::string body = R"({"channel":")" + channel + R"(","data":"text","type":"message"})";
+        return said_yes(ask(credential, "POST", "/v1/publish", body).status, 201, 403);
+    };
+    return doors;
+}
+
+TEST_F(RulesTest, EveryDoorAnswersAsTheTableSays) {
+    const auto rows = table("anonymous: ");
+    ASSERT_EQ(rows.size(), 18U);
+    std::map<std::string, std::size_t> written;
+    for (const auto& row : rows) {
+        const std::string channel = channel_of(row.at(0));
+        const std::string& credential = credentials_.at(row.at(1));
+        for (const auto& [door, may_read] : readers())
+            EXPECT_EQ(may_read(credential, channel), row.at(2) == "yes")
+                << row[0] << ", " << row[1] << ", " << door;
+        for (const auto& [door, may_write] : writers()) {
+            const bool allowed = row.at(3) == "yes";
+            EXPECT_EQ(may_write(credential, channel), allowed) << row[0] << ", " << row[1] << ", " << door;
+            if (allowed) ++written[channel];
+        }
+    }
+    for (const auto& [channel, count] : written) {
+        const json::value page =
+            ask(kBackend, "GET", "/v1/channels/" + in_path(channel) + "/messages").json();
+        EXPECT_EQ(page.at("messages").as_array().size(), count)
+            << channel << ": a refusal was stored, or a yes was not";
+    }
+}
+
+TEST_F(RulesTest, WhatIsForSomeReachesNobodyElse) {
+    const auto rows = table("audience: ");
+    ASSERT_EQ(rows.size(), 6U);
+    std::map<std::string, std::vector<std::vector<std::string>>> by_rule;
+    for (const auto& row : rows) by_rule[row.at(0)].push_back(row);
+    for (const auto& [rule, senders] : by_rule) {
+        const std::string channel = channel_of(rule);
+        std::vector<std::pair<std::string, std::shared_ptr<BridgeClient>>> browsers;
+        std::vector<std::pair<std::string, std::shared_ptr<MqttConnection>>> devices;
+        for (const std::string who : {"anonymous", "user"}) {
+            browsers.emplace_back(who,
+                                  std::make_shared<BridgeClient>(http(), "default", credentials_.at(who)));
+            ASSERT_TRUE(browsers.back().second->join(channel));
+            devices.emplace_back(
+                who, std::make_shared<MqttConnection>(server_->mqtt_port(), kMqtt5, "reader-" + who,
+                                                      credentials_.at(who)));
+            ASSERT_EQ(devices.back().second->subscribe(channel, 0), 0);
+        }
+        std::map<std::string, std::set<std::string>> expected;
+        for (const auto& row : senders) {
+            const std::string body =
+                R"({"channel":")" + channel + R"(","data":")" + row.at(1) + R"(","type":"message"})";
+            ASSERT_EQ(ask(credentials_.at(row.at(1)), "POST", "/v1/publish", body).status, 201);
+            if (row.at(2) == "yes") expected["anonymous"].insert(row.at(1));
+            if (row.at(3) == "yes") expected["user"].insert(row.at(1));
+        }
+        ASSERT_EQ(ask(kBackend, "POST", "/v1/publish",
+                      R"({"channel":")" + channel + R"(","data":"last","type":"message"})")
+                      .status,
+                  201);
+        for (auto& entry : expected) entry.second.insert("last");
+        for (const auto& [who, browser] : browsers) {
+            std::set<std::string> got;
+            while (!got.contains("last")) {
+                const auto frame = browser->next("message");
+                ASSERT_TRUE(frame);
+                got.insert(frame->at("payload").as_string().c_str());
+            }
+            EXPECT_EQ(got, expected[who]) << rule << ", browser of " << who;
+        }
+        for (const auto& [who, device] : devices) {
+            std::set<std::string> got;
+            while (!got.contains("last")) {
+                const auto packet = device->read_type(PacketType::publish);
+                ASSERT_TRUE(packet);
+                const std::string text = parse_publish(*packet, kMqtt5).payload;
+                got.insert(text.substr(1, text.size() - 2));
+            }
+            EXPECT_EQ(got, expected[who]) << rule << ", device of " << who;
+        }
+        for (const auto& [who, texts] : expected) {
+            const json::value page =
+                ask(credentials_.at(who), "GET", "/v1/channels/" + in_path(channel) + "/messages").json();
+            std::set<std::string> got;
+            for (const json::value& message : page.at("messages").as_array())
+                got.insert(message.at("data").as_string().c_str());
+            EXPECT_EQ(got, texts) << rule << ", history for " << who;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace millrace::system_test
