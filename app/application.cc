@@ -13,8 +13,10 @@
 #include "app/doors.h"
 #include "app/entrance.h"
 #include "app/logging.h"
+#include "app/reload.h"
 #include "config/load.h"
 #include "core/access/password_worker.h"
+#include "core/guarded.h"
 #include "core/net/connection.h"
 #include "core/shard.h"
 #include "mqtt/broker/broker.h"
@@ -71,20 +73,20 @@ class Application::Impl {
 
   private:
     void build_shards();
-    void start_retention();
+    void start_retention(const config::Config& config);
     void bind_listeners();
     void start();
     void drain();
     void await_reload(boost::asio::signal_set& signals);
     void reload();
-    void apply(access::AuthoriserPtr authoriser);
+    void apply(const access::AuthoriserPtr& authoriser, const config::ConfigPtr& config);
     void present(Acceptor::TlsContext certificates);
-    void warn_of_unapplied(const config::Config& fresh) const;
     std::size_t open_connections() const;
 
     const config::Config config_;
     const std::string config_path_;
     const access::Authoriser authoriser_;
+    Guarded<access::AuthoriserPtr> rules_;  ///< the latest, for threads that are no shards
     mqtt::BrokerContext context_;
     mqtt::Distributor distributor_{context_};
     mqtt::SessionDirectory directory_;
@@ -98,10 +100,14 @@ class Application::Impl {
     std::unique_ptr<Entrance> entrance_;
     std::vector<std::unique_ptr<Acceptor>> acceptors_;
     std::vector<std::thread> threads_;
+    bool retains_ = false;
 };
 
 Application::Impl::Impl(const config::Config& config, std::string config_path)
-    : config_(config), config_path_(std::move(config_path)), authoriser_(config_) {
+    : config_(config),
+      config_path_(std::move(config_path)),
+      authoriser_(config_),
+      rules_(access::AuthoriserPtr(), &authoriser_) {
     set_up_logging(config_.log);
     std::unique_ptr<store::Backend> backend = open_backend(config_.store);
     const Result<std::vector<MessagePtr>> retained = backend->open_reader()->retained();
@@ -112,17 +118,21 @@ Application::Impl::Impl(const config::Config& config, std::string config_path)
     for (const MessagePtr& message : *retained) {
         for (const auto& broker : brokers_) broker->restore_retained(message);
     }
-    start_retention();
+    start_retention(config_);
     bind_listeners();
 }
 
 /// Rules say how long messages are kept; without such a rule nobody has to look.
-void Application::Impl::start_retention() {
+void Application::Impl::start_retention(const config::Config& config) {
     const bool wanted =
-        std::any_of(config_.channels.begin(), config_.channels.end(),
+        std::any_of(config.channels.begin(), config.channels.end(),
                     [](const config::ChannelRule& rule) { return rule.retention != config::Retention{}; });
-    if (!wanted) return;
-    const auto policy = [this](std::string_view channel) { return authoriser_.rule_for(channel).retention; };
+    if (!wanted || retains_) return;
+    retains_ = true;
+    const auto policy = [this](std::string_view channel) {
+        const access::AuthoriserPtr rules = *rules_.lock();
+        return rules->rule_for(channel).retention;
+    };
     store_->start_retention(policy, config_.limits.retention_interval);
 }
 
@@ -213,7 +223,7 @@ void Application::Impl::await_reload(boost::asio::signal_set& signals) {
     });
 }
 
-/// SIGHUP: who may do what, and how much is logged. What is no good is not taken over, none of it.
+/// SIGHUP: everything but what a server is built on. What is no good is not taken over, none of it.
 void Application::Impl::reload() {
     if (config_path_.empty())
         return spdlog::warn("reload: there is no configuration file; nothing has changed");
@@ -221,25 +231,27 @@ void Application::Impl::reload() {
     for (const config::Problem& problem : loaded.problems)
         spdlog::error("reload: {}", config::format(config_path_, problem));
     if (!loaded.problems.empty()) return spdlog::error("reload: the old configuration stays");
+    const config::ConfigPtr fresh =
+        std::make_shared<const config::Config>(with_foundations(loaded.config, config_));
     try {
-        config::Config fresh = config_;
-        fresh.tls = loaded.config.tls;
-        Acceptor::TlsContext certificates = load_certificates(fresh);
-        apply(std::make_shared<const access::Authoriser>(loaded.config));
+        Acceptor::TlsContext certificates = load_certificates(*fresh);
+        apply(std::make_shared<const access::Authoriser>(*fresh), fresh);
         present(std::move(certificates));
     } catch (const std::exception& failure) {
         return spdlog::error("reload: {}; the old configuration stays", failure.what());
     }
-    set_log_level(loaded.config.log.level);
-    warn_of_unapplied(loaded.config);
+    start_retention(*fresh);
+    set_log_level(fresh->log.level);
+    warn_of_unapplied(loaded.config, *fresh);
     spdlog::info("reload: done");
 }
 
 /// Each shard changes over between two turns.
-void Application::Impl::apply(access::AuthoriserPtr authoriser) {
+void Application::Impl::apply(const access::AuthoriserPtr& authoriser, const config::ConfigPtr& config) {
+    *rules_.lock() = authoriser;
     for (unsigned i = 0; i < shards_.size(); ++i) {
-        on_shard(*shards_[i], [this, i, &authoriser] {
-            brokers_[i]->use(authoriser);
+        on_shard(*shards_[i], [this, i, &authoriser, &config] {
+            brokers_[i]->use(authoriser, config);
             doors_->review(i);
         });
     }
@@ -252,17 +264,6 @@ void Application::Impl::present(Acceptor::TlsContext certificates) {
             if (acceptor->is_secure()) acceptor->use(certificates);
         }
     });
-}
-
-void Application::Impl::warn_of_unapplied(const config::Config& fresh) const {
-    const auto warn = [](bool changed, std::string_view section) {
-        if (changed) spdlog::warn("reload: what has changed under '{}' needs a restart", section);
-    };
-    warn(fresh.listeners != config_.listeners, "listeners");
-    warn(fresh.threads != config_.threads, "threads");
-    warn(fresh.store != config_.store, "store");
-    warn(fresh.realtime != config_.realtime, "realtime");
-    warn(fresh.limits != config_.limits, "limits");
 }
 
 void Application::Impl::run() {

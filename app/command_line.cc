@@ -136,8 +136,8 @@ usage: millrace [serve] [--config FILE]   run; without a file: SQLite in ./millr
        millrace help                      print this
 
 exit status: 0 fine, 1 wrong configuration or failed start, 2 wrong usage
-signals:     SIGTERM and SIGINT drain and stop; SIGHUP reads users, permissions, channel rules and the log
-             level again
+signals:     SIGTERM and SIGINT drain and stop; SIGHUP reads the configuration again: all but
+             listeners, threads and the store holds at once
 )";
 }
 

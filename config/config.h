@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -193,5 +194,7 @@ struct Config {
     unsigned resolved_threads() const;  // one per core when `threads` is auto
     bool allows_anonymous() const;      // auth.anonymous, or whether every listener is on loopback
 };
+
+using ConfigPtr = std::shared_ptr<const Config>;
 
 }  // namespace millrace::config

@@ -18,6 +18,7 @@ Broker::Broker(Shard& shard, BrokerContext& context, const access::Authoriser& a
     : shard_(shard),
       context_(context),
       authoriser_(access::AuthoriserPtr(), &authoriser),
+      config_(config::ConfigPtr(), context.config),
       retained_(context.config->limits.retained_messages, context.config->limits.retained_bytes),
       outgoing_(context.brokers.size()),
       home_(*this),

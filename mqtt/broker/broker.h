@@ -60,10 +60,14 @@ class Broker final : public TurnEnd {
     ~Broker();
 
     Shard& shard() { return shard_; }
-    const config::Config& config() const { return *context_.config; }
+    /// Until the end of the turn: a reload puts another one in its place.
+    const config::Config& config() const { return *config_; }
     const access::Authoriser& authoriser() const { return *authoriser_; }
-    /// From now on this one decides. What the old one let in is for its owners to look at again.
-    void use(access::AuthoriserPtr authoriser) { authoriser_ = std::move(authoriser); }
+    /// From now on these decide. What the old ones let in is for its owners to look at again.
+    void use(access::AuthoriserPtr authoriser, config::ConfigPtr config) {
+        authoriser_ = std::move(authoriser);
+        config_ = std::move(config);
+    }
     access::PasswordWorker* passwords() { return context_.passwords; }
     store::Store& store() { return *context_.store; }
     /// The broker of another shard, to post to: `other.shard().post(...)`.
@@ -129,6 +133,7 @@ class Broker final : public TurnEnd {
     Shard& shard_;
     BrokerContext& context_;
     access::AuthoriserPtr authoriser_;
+    config::ConfigPtr config_;
     SubscriptionIndex index_;
     RetainedMap retained_;
     std::vector<ClientSource*> clients_;

@@ -94,6 +94,12 @@ bool SessionTable::disconnect_client(std::string_view id) {
 }
 
 void SessionTable::review() {
+    const SessionLimits before = std::exchange(context_.limits, limits_of(broker_.config().limits));
+    // Those that are connected were promised as much, and smaller ones hold from the next start on.
+    SessionLimits& limits = context_.limits;
+    limits.packet_bytes = std::max(limits.packet_bytes, before.packet_bytes);
+    limits.receive_maximum = std::max(limits.receive_maximum, before.receive_maximum);
+    limits.topic_alias_maximum = std::max(limits.topic_alias_maximum, before.topic_alias_maximum);
     // A session that ends by it is replaced by the last one, which has had its turn.
     for (std::size_t left = sessions_.size(); left != 0; --left) {
         if (left <= sessions_.size()) sessions_[left - 1]->review();

@@ -226,6 +226,27 @@ TEST_F(AccessTest, WhatSighupReadsHoldsAtOnce) {
     EXPECT_THAT(stored("room%2F1"), ::testing::ElementsAre("still"));
 }
 
+TEST_F(AccessTest, SighupReadsLimitsAndTheRealtimeKeyToo) {
+    const std::string body = R"({"channel":"news/1","data":")" + std::string(5000, 'x') + "\"}";
+    ASSERT_EQ(ask("the-key-of-a-backend", "POST", "/v1/publish", body).status, 201);
+    HttpConnection waiting(server_->http_port());
+    std::string yaml = read_file(path("millrace.yaml"));
+    write_file(path("millrace.yaml"),
+               yaml + "realtime: {key: fresh}\nlimits: {http_body_bytes: 4KiB, connections: 9}\n");
+    server_->reload();
+    ASSERT_TRUE(eventually([this] { return server_->log().find("reload: done") != std::string::npos; }));
+    EXPECT_EQ(ask("the-key-of-a-backend", "POST", "/v1/publish", body).status, 413);
+    EXPECT_EQ(waiting
+                  .request("POST", "/v1/publish", body,
+                           "Content-Type: application/json\r\nAuthorization: Bearer the-key-of-a-backend\r\n")
+                  .status,
+              413)
+        << "on a connection that was open before";
+    EXPECT_TRUE(BridgeClient(server_->http_port(), "fresh").join("news/1"));
+    EXPECT_EQ(BridgeClient(server_->http_port(), "default").socket().wait_closed(), 4401);
+    EXPECT_THAT(server_->log(), HasSubstr("needs a restart"));
+}
+
 TEST_F(AccessTest, AClientIdBelongsToTheUserWhoOpenedTheSession) {
     const auto subscribe = [this](std::vector<std::string> who) {
         who.insert(who.end(), {"-h", "127.0.0.1", "-p", std::to_string(server_->mqtt_port()), "-i", "lasting",
