@@ -84,7 +84,7 @@ Header parse_text(std::string_view text) {
             text.size() >= kTextBytesMax || (cr != std::string_view::npos && cr + 1 < text.size());
         return broken ? kRefused : Header{};
     }
-    if (end < kText.size() || text[end - 1] != '\r') return kRefused;
+    if (end < kText.size() || text.find('\r') != end - 1) return kRefused;
     return parse_fields(text.substr(kText.size(), end - 1 - kText.size()), end + 1);
 }
 

@@ -77,7 +77,7 @@ TEST(ProxyHeader, Version1RulesAreKept) {
           "PROXY TCP4 203.0.113.9 192.0.2.1 65536 1883\r\n",
           "PROXY TCP4 203.0.113.9 192.0.2.1 051234 1883\r\n", "PROXY TCP4 203.0.113.9 192.0.2.1 -1 1883\r\n",
           "PROXY TCP4 203.0.113.9 192.0.2.1 51234 1883\n", "PROXY TCP5 203.0.113.9 192.0.2.1 51234 1883\r\n",
-          "PROXY UNKNOWNX\r\n", "PROXY \r\n", "PROXY \rUNKNOWN",
+          "PROXY UNKNOWNX\r\n", "PROXY UNKNOWN a\rb\r\n", "PROXY \r\n", "PROXY \rUNKNOWN",
           "proxy TCP4 203.0.113.9 192.0.2.1 51234 1883\r\n", "PROXY\r\n"})
         EXPECT_EQ(client(text), "refused") << text;
 }
