@@ -53,9 +53,4 @@ inline Milliseconds time_left(const Principal& principal, std::int64_t now_us, M
     return std::min(longest, Milliseconds{std::max<std::int64_t>(valid_ms, 1)});
 }
 
-/// Whether both are the same user, whatever their credentials.
-inline bool same_user(const Principal& a, const Principal& b) {
-    return a.kind == b.kind && a.name == b.name;
-}
-
 }  // namespace millrace::access

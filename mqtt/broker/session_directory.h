@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,16 +31,19 @@ class SessionDirectory {
     Found find_on(unsigned shard, std::string_view client_id, const access::Principal& principal);
     /// Makes `session`, which is on `shard`, the owner, unless it is foreign. Returns the previous one.
     Found replace(std::string_view client_id, unsigned shard, ClientSession& session,
-                  const access::PrincipalPtr& principal);
+                  const access::Principal& principal);
     /// False: `session` is not the owner any more, and will get a take-over letter.
     bool remove(std::string_view client_id, const ClientSession& session);
     std::size_t size();
 
   private:
+    /// Small, since there is one for every session.
     struct Owner {
         ClientSession* session = nullptr;
         unsigned shard = 0;
-        access::PrincipalPtr principal;  ///< who opened the session
+        access::Principal::Kind kind = access::Principal::Kind::anonymous;
+        std::unique_ptr<const std::string> user;  ///< who opened the session; nullptr: nobody with a name
+        bool is_of(const access::Principal& principal) const;
     };
     using Owners = std::unordered_map<std::string, Owner>;
     static constexpr std::size_t kStripes = 64;

@@ -51,7 +51,7 @@ void SessionTable::connect(Client& client, ConnectRequest request) {
     if (local.session != nullptr) return local.session->attach(client, std::move(request));
     sessions_.push_back(std::make_unique<ClientSession>(*this, sessions_.size()));
     ClientSession& fresh = *sessions_.back();
-    const auto previous = directory_.replace(request.client_id, shard().index(), fresh, request.principal);
+    const auto previous = directory_.replace(request.client_id, shard().index(), fresh, *request.principal);
     if (previous.foreign) {
         sessions_.pop_back();
         return client.refuse(ReasonCode::not_authorized);
