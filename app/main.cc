@@ -6,6 +6,7 @@
 #include "app/accounts.h"
 #include "app/application.h"
 #include "app/command_line.h"
+#include "app/entrance.h"
 #include "app/import_xano.h"
 #include "config/documents.h"
 #include "config/load.h"
@@ -28,10 +29,11 @@ Exit report(const std::string& path, const std::vector<config::Problem>& problem
     return problems.empty() ? Exit::fine : Exit::failed;
 }
 
-/// What the configuration names for `auth` has to be there and in order too.
+/// What the configuration names for `auth` and `tls` has to be there and in order too.
 Exit check_files(const std::string& path, const config::Config& configuration) {
     try {
         const access::Authoriser authoriser(configuration);
+        static_cast<void>(load_certificates(configuration));
     } catch (const std::exception& failure) {
         print(stderr, path + ": " + failure.what() + "\n");
         return Exit::failed;

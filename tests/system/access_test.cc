@@ -283,6 +283,13 @@ TEST_F(AccessTest, CheckReadsTheFilesToo) {
         run({.argv = {millrace_binary(), "check", path("millrace.yaml")}, .directory = server_->directory()});
     EXPECT_NE(checked.status, 0);
     EXPECT_THAT(checked.error, HasSubstr("acl.txt:2"));
+    write_file(
+        path("tls.yaml"),
+        "listeners: ['mqtts://127.0.0.1:8883']\ntls: {certificate: none.pem, private_key: none.pem}\n");
+    const Outcome missing =
+        run({.argv = {millrace_binary(), "check", path("tls.yaml")}, .directory = server_->directory()});
+    EXPECT_NE(missing.status, 0);
+    EXPECT_THAT(missing.error, HasSubstr("none.pem"));
 }
 
 }  // namespace
