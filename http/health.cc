@@ -111,13 +111,6 @@ void append_sample(ByteBuffer& out, std::string_view name, std::string_view labe
     out.append("\n");
 }
 
-std::uint64_t sum(mqtt::Broker& broker, Counter Counters::*counter) {
-    std::uint64_t total = 0;
-    for (unsigned i = 0; i < broker.shards(); ++i)
-        total += (broker.broker_of(i).shard().counters().*counter).value();
-    return total;
-}
-
 }  // namespace
 
 void serve_health(Exchange& exchange) {
@@ -136,7 +129,7 @@ void serve_metrics(Exchange& exchange) {
     ByteBuffer& body = exchange.server.scratch();
     for (const Metric& metric : kMetrics) {
         if (!metric.type.empty()) append_head(body, metric.name, metric.type, metric.help);
-        append_sample(body, metric.name, metric.labels, sum(broker, metric.counter));
+        append_sample(body, metric.name, metric.labels, broker.sum(metric.counter));
     }
     append_head(body, "millrace_store_reachable", "gauge", "Whether the store could be reached last time.");
     append_sample(body, "millrace_store_reachable", "", broker.store().reachable() ? 1 : 0);

@@ -63,6 +63,12 @@ void Broker::route_live(const MessagePtr& message) {
     }
 }
 
+std::uint64_t Broker::sum(Counter Counters::*counter) const {
+    std::uint64_t total = 0;
+    for (const Broker* broker : context_.brokers) total += (broker->shard_.counters().*counter).value();
+    return total;
+}
+
 bool Broker::interested() const {
     return subscriptions_.load(std::memory_order_acquire) != 0 || home_.expects();
 }

@@ -77,6 +77,8 @@ class Broker final : public TurnEnd {
         return index < context_.listeners.size() ? &context_.listeners[index] : nullptr;
     }
     unsigned shards() const { return static_cast<unsigned>(context_.brokers.size()); }
+    /// Any thread: over all shards.
+    std::uint64_t sum(Counter Counters::*counter) const;
 
     /// The only way in. The authoriser is asked (publish_message or publish_event by the message's kind); a
     /// stored channel's message goes to its lane, a live one's is routed at once.

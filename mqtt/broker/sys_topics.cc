@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kRoot = "$SYS/broker/";
 constexpr std::array kMinutes{1, 5, 15};
+constexpr std::size_t kTopicBytesMax = 65'535;  // [MQTT-4.7.3-3]; a client id alone may be as long
 
 /// A client id as one level of a topic: what cannot stand in one is percent-encoded (RFC 3986 2.1).
 std::string level_of(std::string_view client_id) {
@@ -42,6 +43,7 @@ void tell(Broker& broker, std::string_view event, std::string_view client_id, By
     json.append("}");
     std::string topic(kRoot);
     topic.append("clients/").append(event).append("/").append(level_of(client_id));
+    if (topic.size() > kTopicBytesMax) return;
     broker.publish_own(topic, json.view(), false);
 }
 
@@ -61,7 +63,7 @@ SysTopics::SysTopics(Broker& broker, std::string version, Milliseconds interval)
 void SysTopics::start() {
     started_ = broker_.shard().timers().now();
     publish("version", version_);
-    for (Load& load : loads_) load.before = sum(load.counter);
+    for (Load& load : loads_) load.before = broker_.sum(load.counter);
     publish_counts(started_);
     broker_.shard().timers().arm_in(*this, interval_);
 }
@@ -72,18 +74,11 @@ void SysTopics::on_timer(TimePoint now) {
     broker_.shard().timers().arm_in(*this, interval_);
 }
 
-std::uint64_t SysTopics::sum(Counter Counters::*counter) const {
-    std::uint64_t total = 0;
-    for (unsigned i = 0; i < broker_.shards(); ++i)
-        total += (broker_.broker_of(i).shard().counters().*counter).value();
-    return total;
-}
-
 void SysTopics::publish_counts(TimePoint now) {
     const auto uptime_s = std::chrono::duration_cast<std::chrono::seconds>(now - started_).count();
     publish("uptime", std::to_string(uptime_s) + " seconds");
-    const std::uint64_t sessions = sum(&Counters::sessions);
-    const std::uint64_t connected = std::min(sum(&Counters::mqtt_clients), sessions);
+    const std::uint64_t sessions = broker_.sum(&Counters::sessions);
+    const std::uint64_t connected = std::min(broker_.sum(&Counters::mqtt_clients), sessions);
     most_connected_ = std::max(most_connected_, connected);
     publish("clients/total", sessions);
     publish("clients/connected", connected);
@@ -94,21 +89,21 @@ void SysTopics::publish_counts(TimePoint now) {
         subscriptions += broker_.broker_of(i).subscription_count();
     publish("subscriptions/count", subscriptions);
     publish("retained messages/count", broker_.retained().size());
-    publish("store/messages/count", broker_.retained().size() + sum(&Counters::queued_messages));
-    publish("store/messages/bytes", broker_.retained().bytes() + sum(&Counters::queued_bytes));
-    publish("publish/messages/received", sum(&Counters::messages_in));
-    publish("publish/messages/sent", sum(&Counters::messages_out));
+    publish("store/messages/count", broker_.retained().size() + broker_.sum(&Counters::queued_messages));
+    publish("store/messages/bytes", broker_.retained().bytes() + broker_.sum(&Counters::queued_bytes));
+    publish("publish/messages/received", broker_.sum(&Counters::messages_in));
+    publish("publish/messages/sent", broker_.sum(&Counters::messages_out));
     publish("publish/messages/dropped",
-            sum(&Counters::dropped_queue_full) + sum(&Counters::dropped_outbox_full) +
-                sum(&Counters::dropped_overloaded) + sum(&Counters::dropped_no_member));
-    publish("bytes/received", sum(&Counters::bytes_in));
-    publish("bytes/sent", sum(&Counters::bytes_out));
+            broker_.sum(&Counters::dropped_queue_full) + broker_.sum(&Counters::dropped_outbox_full) +
+                broker_.sum(&Counters::dropped_overloaded) + broker_.sum(&Counters::dropped_no_member));
+    publish("bytes/received", broker_.sum(&Counters::bytes_in));
+    publish("bytes/sent", broker_.sum(&Counters::bytes_out));
 }
 
 void SysTopics::publish_loads() {
     const double seconds = std::chrono::duration<double>(interval_).count();
     for (Load& load : loads_) {
-        const std::uint64_t total = sum(load.counter);
+        const std::uint64_t total = broker_.sum(load.counter);
         const double rate = static_cast<double>(total - std::exchange(load.before, total)) * 60 / seconds;
         for (std::size_t i = 0; i < kMinutes.size(); ++i) {
             double& average = load.averages[i];

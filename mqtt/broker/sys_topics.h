@@ -38,7 +38,6 @@ class SysTopics final : private Timer {
     void on_timer(TimePoint now) override;
     void publish_counts(TimePoint now);
     void publish_loads();
-    std::uint64_t sum(Counter Counters::*counter) const;
     void publish(std::string_view topic, std::uint64_t value);
     void publish(std::string_view topic, std::string value);
 

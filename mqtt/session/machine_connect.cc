@@ -12,6 +12,8 @@ namespace {
 
 /// CONNACK of 5.0 that only says no.
 constexpr std::size_t kRefusalBytes = 5;
+/// More than any CONNACK that says yes has: its properties are numbers, and a client id that we have made.
+constexpr std::size_t kAcceptanceBytesMax = 128;
 
 }  // namespace
 
@@ -84,7 +86,7 @@ Properties Machine::connack_properties(std::string_view assigned_id) const {
 }
 
 bool Machine::connack_fits(std::string_view assigned_id) const {
-    if (version_ != Version::v5) return true;
+    if (version_ != Version::v5 || packet_bytes_max_ >= kAcceptanceBytesMax) return true;
     const std::size_t properties = connack_properties(assigned_id).raw().size();
     const std::size_t rest = 2 + varint_size(properties) + properties;
     return 1 + varint_size(rest) + rest <= packet_bytes_max_;

@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include "tests/support/certificates.h"
@@ -26,35 +25,18 @@ class TlsTest : public ::testing::Test {
         certificates_.issue("device", "device-7");
         foreign_.issue("device", "device-7");
         ::setenv("NODE_EXTRA_CA_CERTS", certificates_.authority().c_str(), 1);
-        write_file(directory_.path() / "millrace.yaml", configuration());
-        start();
+        server_ = std::make_unique<Server>(Server::Yaml{configuration()});
+        server_->start();
     }
     void TearDown() override {
-        process_->signal(SIGTERM);
-        EXPECT_EQ(process_->wait(), 0) << "after SIGTERM";
-        if (HasFailure()) std::cerr << "--- the server's log\n" << log() << "---\n";
-    }
-    void start() {
-        process_ = std::make_unique<Process>(
-            Command{.argv = {millrace_binary(), "serve", "--config", directory_.path() / "millrace.yaml"},
-                    .directory = directory_.path(),
-                    .log = directory_.path() / "server.log"});
-        ASSERT_TRUE(eventually([this] { return log().find("ready: ") != std::string::npos; }, 30s)) << log();
+        EXPECT_EQ(server_->stop(), 0) << "after SIGTERM";
+        if (HasFailure()) std::cerr << "--- the server's log\n" << server_->log() << "---\n";
     }
     std::string configuration() const {
         const auto on = [](const char* scheme, std::uint16_t port) {
             return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
         };
-        return "threads: 2\nstore: {url: \"sqlite:store.db\"}\nauth: {anonymous: true}\n"
-               "limits: {connect_timeout: 3s}\nlisteners:\n"
-               "  - " +
-               on("http", http_) +
-               "\n"
-               "  - " +
-               on("mqtt", plain_) +
-               "\n"
-               "  - {url: " +
-               on("mqtts", tls_) +
+        return "  - {url: " + on("mqtts", tls_) +
                ", client_certificate: none}\n"
                "  - {url: " +
                on("mqtts", certified_) +
@@ -83,7 +65,8 @@ class TlsTest : public ::testing::Test {
                "  - http+unix://" +
                socket("http") +
                "\n"
-               "tls: {certificate: " +
+               "threads: 2\nstore: {url: \"sqlite:store.db\"}\nauth: {anonymous: true}\n"
+               "limits: {connect_timeout: 3s}\ntls: {certificate: " +
                certificates_.certificate("server") + ", private_key: " + certificates_.key("server") +
                ", client_ca: " + certificates_.authority() +
                "}\n"
@@ -92,7 +75,7 @@ class TlsTest : public ::testing::Test {
                "store: true}\n";
     }
 
-    std::string log() const { return read_file(directory_.path() / "server.log"); }
+    std::string log() const { return server_->log(); }
     std::string socket(const std::string& name) const {
         return (directory_.path() / (name + ".sock")).string();
     }
@@ -106,7 +89,7 @@ class TlsTest : public ::testing::Test {
     }
     /// The value of one sample of /metrics.
     std::string metric(const std::string& sample) const {
-        const std::string body = http_get(http_, "/metrics").body;
+        const std::string body = http_get(server_->http_port(), "/metrics").body;
         const std::size_t at = body.find("\n" + sample + " ");
         if (at == std::string::npos) return "none";
         const std::size_t begin = at + sample.size() + 2;
@@ -122,10 +105,9 @@ class TlsTest : public ::testing::Test {
     TempDir directory_;
     Certificates certificates_;
     Certificates foreign_;
-    std::uint16_t http_ = free_port(), plain_ = free_port(), tls_ = free_port(), certified_ = free_port(),
-                  https_ = free_port(), proxied_ = free_port(), only5_ = free_port(), closed_ = free_port(),
-                  v6_ = free_port(), untrusted_ = free_port();
-    std::unique_ptr<Process> process_;
+    std::uint16_t tls_ = free_port(), certified_ = free_port(), https_ = free_port(), proxied_ = free_port(),
+                  only5_ = free_port(), closed_ = free_port(), v6_ = free_port(), untrusted_ = free_port();
+    std::unique_ptr<Server> server_;
 };
 
 TEST_F(TlsTest, MosquittoOverBothVersions) {
@@ -159,7 +141,8 @@ TEST_F(TlsTest, AClientCertificateIsAUser) {
         EXPECT_EQ(sent.status, 0) << sent.error;
         EXPECT_EQ(sent.error, "") << "the channel wants authenticated publishers";
     }
-    EXPECT_THAT(http_get(http_, "/v1/channels/known%2Fa/messages").body, HasSubstr("\"seq\":2"));
+    EXPECT_THAT(http_get(server_->http_port(), "/v1/channels/known%2Fa/messages").body,
+                HasSubstr("\"seq\":2"));
     EXPECT_NE(mosquitto_pub(certified_, trusting(message)).status, 0) << "it has none";
     EXPECT_NE(mosquitto_pub(certified_, trusting(certified(foreign_, message))).status, 0)
         << "signed by others";
@@ -168,7 +151,8 @@ TEST_F(TlsTest, AClientCertificateIsAUser) {
                metric("millrace_tls_failures_total{reason=\"certificate\"}") == "1";
     }));
     EXPECT_THAT(log(), HasSubstr("failed (no_certificate): peer did not return a certificate"));
-    EXPECT_THAT(http_get(http_, "/v1/channels/known%2Fa/messages").body, Not(HasSubstr("\"seq\":3")));
+    EXPECT_THAT(http_get(server_->http_port(), "/v1/channels/known%2Fa/messages").body,
+                Not(HasSubstr("\"seq\":3")));
     // The same over https: with the certificate somebody, without it nobody.
     const auto publish = [this](std::vector<std::string> more) {
         std::vector<std::string> argv = {"curl",     "-s",
@@ -218,11 +202,11 @@ TEST_F(TlsTest, CertificatesAreReloadedAndNobodyIsDropped) {
     ASSERT_TRUE(stays.subscribed());
     EXPECT_THAT(shown_certificate(), HasSubstr("CN = localhost"));
     certificates_.issue("server", "renewed");
-    process_->signal(SIGHUP);
+    server_->reload();
     ASSERT_TRUE(eventually([this] { return shown_certificate().find("CN = renewed") != std::string::npos; }));
     // What cannot be used changes nothing.
     write_file(certificates_.certificate("server"), "nonsense");
-    process_->signal(SIGHUP);
+    server_->reload();
     ASSERT_TRUE(
         eventually([this] { return log().find("the old configuration stays") != std::string::npos; }));
     EXPECT_THAT(shown_certificate(), HasSubstr("CN = renewed"));
@@ -251,19 +235,15 @@ TEST_F(TlsTest, UnixSocketsForMqttAndHttp) {
 }
 
 TEST_F(TlsTest, ASocketThatAKilledServerLeftIsReplaced) {
-    process_->signal(SIGKILL);
-    process_->wait();
+    server_->kill();
     EXPECT_TRUE(std::filesystem::exists(socket("mqtt")));
-    std::filesystem::remove(directory_.path() / "server.log");
-    start();
+    server_->start();
     EXPECT_EQ(
         run({.argv = {"mosquitto_pub", "--unix", socket("mqtt"), "-t", "a", "-m", "b", "-q", "1"}}).status,
         0);
-    process_->signal(SIGTERM);
-    process_->wait();
+    EXPECT_EQ(server_->stop(), 0);
     EXPECT_FALSE(std::filesystem::exists(socket("mqtt")));
-    std::filesystem::remove(directory_.path() / "server.log");
-    start();
+    server_->start();
 }
 
 TEST_F(TlsTest, ProxiesAreBelievedWhereTheyAreTrusted) {
@@ -278,7 +258,7 @@ TEST_F(TlsTest, ProxiesAreBelievedWhereTheyAreTrusted) {
     TcpSocket direct(proxied_);
     ASSERT_TRUE(direct.send(mqtt_connect(kMqtt5, "direct")));
     EXPECT_TRUE(direct.closed_by_peer());
-    TcpSocket unasked(plain_);
+    TcpSocket unasked(server_->mqtt_port());
     ASSERT_TRUE(
         unasked.send("PROXY TCP4 203.0.113.9 192.0.2.1 51234 1883\r\n" + mqtt_connect(kMqtt5, "unasked")));
     EXPECT_TRUE(unasked.closed_by_peer()) << "half a packet, and no CONNECT in time";
@@ -300,7 +280,7 @@ TEST_F(TlsTest, ListenersHaveRulesOfTheirOwn) {
     };
     EXPECT_EQ(publish(only5_, "mqttv5"), 0);
     EXPECT_NE(publish(only5_, "mqttv311"), 0);
-    EXPECT_EQ(publish(plain_, "mqttv311"), 0);
+    EXPECT_EQ(publish(server_->mqtt_port(), "mqttv311"), 0);
     EXPECT_NE(publish(closed_, "mqttv5"), 0) << "it lets nobody in without credentials";
     EXPECT_EQ(run({.argv = {"mosquitto_pub", "-h", "::1", "-p", std::to_string(v6_), "-t", "a", "-m", "b",
                             "-q", "1"}})

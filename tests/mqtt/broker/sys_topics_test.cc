@@ -79,6 +79,15 @@ TEST_F(SysTopicsTest, WhoAsksHearsOfComingAndGoing) {
                                          HasSubstr(R"({"client":"a/b+%","at":")"))));
 }
 
+TEST_F(SysTopicsTest, AClientIdThatMakesNoTopicIsNotToldOf) {
+    watch("$SYS/broker/clients/+/+");
+    TestClient other(server, 0);
+    other.connect(std::string(30'000, '/'));
+    EXPECT_THAT(news(), IsEmpty());
+    other.drop();
+    EXPECT_THAT(news(), IsEmpty());
+}
+
 TEST_F(SysTopicsTest, NobodyElseWritesThereAndWildcardsInFrontMissThem) {
     topics.start();
     watch("#");
