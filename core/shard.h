@@ -1,7 +1,8 @@
-// A shard: one thread, one io_context, and everything that lives on it.
+// A shard: one thread and everything that lives on it.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,10 +12,6 @@
 #include "core/counters.h"
 #include "core/mailbox.h"
 #include "core/timer_wheel.h"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace millrace {
 
@@ -31,9 +28,10 @@ class TurnEnd {
     ~TurnEnd() = default;
 };
 
-/// One thread's world. All members but post() and stop() belong to that thread. A loop turn: what Asio has,
-/// ready sockets, the mailbox, due timers, then the turn's end (batches to other shards, outboxes to
-/// sockets). Lives from start-up until every other thread that might post has ended.
+/// One thread's world. All members but post() and stop() belong to that thread, or, while it sleeps, to the
+/// one shard that visits (tell(), docs/decisions/0019). A loop turn: ready sockets, the mailbox, due timers,
+/// then the turn's end (batches to other shards, outboxes to sockets). Lives from start-up until every other
+/// thread that might post has ended.
 class Shard {
   public:
     explicit Shard(unsigned index);
@@ -47,7 +45,6 @@ class Shard {
     Poller& poller() { return *poller_; }
     BufferPool& buffers() { return *buffers_; }
     ConnectionTable& connections() { return *connections_; }
-    boost::asio::io_context& context() { return *context_; }
     /// Scratch for one read at a time; whatever must outlive the callback is copied out of it.
     std::span<std::byte> scratch() { return {scratch_.get(), kScratchBytes}; }
     /// Microseconds since 1970, read once a turn.
@@ -58,6 +55,16 @@ class Shard {
     template <class Function>
     void post(Function function) {
         post(std::unique_ptr<Letter>(std::make_unique<FunctionLetter<Function>>(std::move(function))));
+    }
+
+    /// As target.post(), for a letter with `messages` to deliver. When these are few and `target` sleeps at
+    /// the end of this turn, this shard's thread opens the letter, which costs less than waking the other
+    /// one.
+    template <class Function>
+    void tell(Shard& target, std::size_t messages, Function function) {
+        if (messages > kVisitMessagesMax) return target.post(std::move(function));
+        target.mailbox_.push(std::make_unique<FunctionLetter<Function>>(std::move(function)));
+        note_told(target);
     }
 
     /// Called in the order of registration.
@@ -73,13 +80,29 @@ class Shard {
   private:
     class Waker;
     static constexpr std::size_t kScratchBytes = 256 * 1024;
+    static constexpr std::size_t kVisitMessagesMax = 64;
+    /// Whose the shard is.
+    enum class Presence : std::uint32_t {
+        awake,    ///< its own thread's
+        asleep,   ///< nobody's: its thread waits for something to do
+        called,   ///< the same, and its thread is being woken
+        visited,  ///< another shard's
+        awaited,  ///< the same, and its own thread waits to have it back
+    };
 
-    bool serve_ready();
+    void note_told(Shard& target);
+    void see_to_told();
+    void call();
+    void visit();
+    bool turn_for_visitor();
     void wait(Milliseconds longest);
-    void finish_turn();
+    void fall_asleep();
+    void come_back();
+    void look_at_clocks();
+    void prepare_end();
+    void end_turn();
 
     const unsigned index_;
-    std::unique_ptr<boost::asio::io_context> context_;
     TimerWheel timers_;
     Counters counters_;
     std::unique_ptr<Poller> poller_;
@@ -87,9 +110,11 @@ class Shard {
     std::unique_ptr<ConnectionTable> connections_;
     std::unique_ptr<std::byte[]> scratch_;
     std::vector<TurnEnd*> turn_end_;
+    std::vector<Shard*> told_;  ///< in this turn
     std::int64_t wall_clock_us_;
-    unsigned busy_turns_ = 0;
-    std::atomic<bool> asleep_{false};
+    TimePoint sleeps_until_{};
+    bool was_visited_ = false;  ///< while it slept
+    std::atomic<Presence> presence_{Presence::awake};
     std::atomic<bool> stopping_{false};
     Mailbox mailbox_;
     std::unique_ptr<Waker> waker_;

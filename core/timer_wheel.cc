@@ -59,8 +59,7 @@ void TimerWheel::cascade(std::size_t level) {
     }
 }
 
-void TimerWheel::advance(TimePoint now) {
-    if (now > now_) now_ = now;
+void TimerWheel::advance() {
     const std::int64_t target = tick_of(now_);
     while (tick_ < target) {
         ++tick_;

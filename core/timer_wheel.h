@@ -1,6 +1,7 @@
 // Every thing that waits has its deadline here.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -53,11 +54,18 @@ class TimerWheel {
     void arm_in(Timer& timer, Milliseconds delay) { arm(timer, now_ + delay); }
     void cancel(Timer& timer) { timer.unlink(); }
 
-    /// Fires everything due by `now`. Handlers may arm, cancel and destroy timers, their own included.
-    void advance(TimePoint now);
+    /// From now on deadlines count from here; nothing fires.
+    void set_now(TimePoint now) { now_ = std::max(now_, now); }
+    /// Fires everything due. Handlers may arm, cancel and destroy timers, their own included.
+    void advance();
+    /// Both.
+    void advance(TimePoint now) {
+        set_now(now);
+        advance();
+    }
     /// How long the shard may sleep before something can be due; `longest` when nothing is.
     Milliseconds until_next(Milliseconds longest) const;
-    /// The time of the latest advance(): cheap, and good enough for deadlines.
+    /// What set_now() was told last: cheap, and good enough for deadlines.
     TimePoint now() const { return now_; }
 
   private:

@@ -139,6 +139,7 @@ class ConnectionTable {
     void resume_waiting();
     void destroy_closed();
     void flush();
+    std::size_t waiting_to_flush() const { return dirty_.size(); }
     /// Whether there is work that must not wait for the next event.
     bool unfinished() const { return !resuming_.empty() || !dirty_.empty() || !closed_.empty(); }
 

@@ -58,10 +58,11 @@ Listener::~Listener() {
 }
 
 void Listener::bind_tcp() {
-    tcp::resolver resolver(shard_.context());
+    boost::asio::io_context context(1);
+    tcp::resolver resolver(context);
     const auto found =
         resolver.resolve(endpoint_.host, std::to_string(endpoint_.port), tcp::resolver::passive);
-    tcp::acceptor acceptor(shard_.context());
+    tcp::acceptor acceptor(context);
     const tcp::endpoint address = *found.begin();
     acceptor.open(address.protocol());
     acceptor.set_option(tcp::acceptor::reuse_address(true));
@@ -76,8 +77,9 @@ void Listener::bind_tcp() {
 
 void Listener::bind_unix() {
     const local::endpoint address(endpoint_.path);
-    remove_stale(shard_.context(), address);
-    local::acceptor acceptor(shard_.context());
+    boost::asio::io_context context(1);
+    remove_stale(context, address);
+    local::acceptor acceptor(context);
     acceptor.open();
     acceptor.bind(address);
     // Nobody can connect before listen(), so there is no moment with other permissions.

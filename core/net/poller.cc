@@ -1,8 +1,6 @@
 #include "core/net/poller.h"
 
-#include <array>
 #include <cerrno>
-#include <sys/epoll.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -34,14 +32,14 @@ void Poller::remove(int descriptor) {
     ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
 }
 
-int Poller::poll() {
-    std::array<epoll_event, 256> events;
-    const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
-    for (int i = 0; i < ready; ++i) {
-        const epoll_event& event = events[static_cast<std::size_t>(i)];
-        static_cast<PollHandler*>(event.data.ptr)->on_ready(event.events);
-    }
-    return ready > 0 ? ready : 0;
+std::span<const epoll_event> Poller::wait(Milliseconds longest) {
+    const int ready = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()),
+                                   static_cast<int>(longest.count()));
+    return {events_.data(), ready > 0 ? static_cast<std::size_t>(ready) : 0};
+}
+
+void Poller::serve(std::span<const epoll_event> ready) {
+    for (const epoll_event& event : ready) static_cast<PollHandler*>(event.data.ptr)->on_ready(event.events);
 }
 
 }  // namespace millrace

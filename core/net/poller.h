@@ -1,7 +1,12 @@
-// Readiness of hot sockets, without an allocation or a lock per event.
+// Readiness of sockets, without an allocation or a lock per event.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
+#include <sys/epoll.h>
+
+#include "core/clock.h"
 
 namespace millrace {
 
@@ -14,8 +19,7 @@ class PollHandler {
     ~PollHandler() = default;
 };
 
-/// A level-triggered epoll set. Owned by a shard, whose io_context waits on fd() when there is nothing to do
-/// (docs/decisions/0002). Handlers must outlive the turn in which they are removed.
+/// A level-triggered epoll set. Owned by a shard. Handlers must outlive the turn in which they are removed.
 class Poller {
   public:
     Poller();
@@ -23,16 +27,19 @@ class Poller {
     Poller(const Poller&) = delete;
     Poller& operator=(const Poller&) = delete;
 
-    int fd() const { return epoll_; }
     /// False: the kernel refused (out of memory or watches).
     bool add(int descriptor, PollHandler& handler, std::uint32_t events);
     void modify(int descriptor, PollHandler& handler, std::uint32_t events);
     void remove(int descriptor);
-    /// Serves what is ready now; the number of descriptors served.
-    int poll();
+
+    /// Waits until something is ready, `longest` at most: what is, until the next call. Touches nothing else.
+    std::span<const epoll_event> wait(Milliseconds longest);
+    /// Calls the handlers of what wait() returned.
+    static void serve(std::span<const epoll_event> ready);
 
   private:
     int epoll_;
+    std::array<epoll_event, 256> events_;
 };
 
 }  // namespace millrace

@@ -124,7 +124,8 @@ void Broker::on_turn_end() {
     for (unsigned other = 0; other < shards(); ++other) {
         if (outgoing_[other].empty()) continue;
         Broker& broker = broker_of(other);
-        broker.shard().post([&broker, batch = std::exchange(outgoing_[other], {})] {
+        const std::size_t messages = outgoing_[other].size();
+        shard_.tell(broker.shard(), messages, [&broker, batch = std::exchange(outgoing_[other], {})] {
             for (const MessagePtr& message : batch) broker.route(message);
         });
     }

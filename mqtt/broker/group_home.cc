@@ -144,9 +144,11 @@ void GroupHome::send() {
     for (unsigned other = 0; other < outgoing_.size(); ++other) {
         if (outgoing_[other].empty()) continue;
         Broker& broker = broker_.broker_of(other);
-        broker.shard().post([&broker, home, batch = std::exchange(outgoing_[other], {})]() mutable {
+        const std::size_t messages = outgoing_[other].size();
+        auto take = [&broker, home, batch = std::exchange(outgoing_[other], {})]() mutable {
             broker.members().take_all(home, std::move(batch));
-        });
+        };
+        broker_.shard().tell(broker.shard(), messages, std::move(take));
     }
 }
 
