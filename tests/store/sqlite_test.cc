@@ -88,6 +88,39 @@ TEST(SqliteBackend, RefusesTheSchemaOfANewerVersion) {
     EXPECT_THAT(why, testing::HasSubstr("of a newer Millrace"));
 }
 
+TEST(SqliteBackend, TakesTheRowsOfAnOlderSchemaAlong) {
+    SqlitePlace place;
+    std::string why;
+    ASSERT_TRUE(place.open(why)) << why;
+    // As version 2 had it: rows in the order of their channels.
+    place.sql(
+        "drop view messages; drop table message; pragma user_version = 2;"
+        "create table message(channel_id integer not null, seq integer not null, at integer not null,"
+        " flags integer not null, payload blob not null, id text, client text, properties blob, expiry_s "
+        "integer,"
+        " dbo_id integer, row_id integer, primary key (channel_id, seq)) without rowid;"
+        "create unique index message_id on message(channel_id, id) where id is not null;"
+        "create index message_retained on message(channel_id, seq) where flags & 8 != 0;"
+        "create view messages as select 1;"
+        "insert into channel(id, name) values (7, 'a');"
+        "insert into message values (7, 1, 1000, 2, '\"one\"', null, null, null, null, null, null),"
+        " (7, 2, 2000, 10, '\"two\"', 'key', null, null, 60, 3, 4)");
+    const auto backend = place.open(why);
+    ASSERT_TRUE(backend) << why;
+    const Result<Page> page =
+        (*backend)->open_reader()->read({.channel = "a", .after = 0, .before = {}, .limit = 10});
+    ASSERT_TRUE(page);
+    ASSERT_EQ(page->messages.size(), 2U);
+    EXPECT_EQ(page->messages[1]->seq(), 2U);
+    EXPECT_EQ(page->messages[1]->at_us(), 2000);
+    EXPECT_EQ(page->messages[1]->id(), "key");
+    EXPECT_EQ(page->messages[1]->audience().row_id, 4);
+    EXPECT_EQ((*backend)->open_reader()->retained()->size(), 1U);
+    const std::vector<MessagePtr> next = {text_message("a", "3")};
+    EXPECT_THAT(seqs(*(*backend)->open_log()->append(next)), testing::ElementsAre(3));
+    EXPECT_EQ(place.sql("select seq, id, data from messages where seq = 2"), "2|key|\"two\"");
+}
+
 TEST(SqliteBackend, ComesBackWhenAnotherWriterBlockedIt) {
     SqlitePlace place;
     std::string why;
