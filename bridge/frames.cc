@@ -20,6 +20,13 @@ bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/// Whether a string token says `name`, which may be written with escapes (RFC 8259 8.3).
+bool says(std::string_view token, std::string_view name) {
+    const std::string_view inside = token.substr(1, token.size() - 2);
+    if (inside.find('\\') == std::string_view::npos) return inside == name;
+    return json::parse(token) == json::value(name);
+}
+
 /// Walks over text that is known to be one JSON object, to find a member as it was written: a number that
 /// went through a double would come out with other digits.
 class Walker {
@@ -35,7 +42,7 @@ class Walker {
             skip_to(':');
             skip_space();
             const std::string_view member = value();
-            if (key.substr(1, key.size() - 2) == name) found = member;
+            if (says(key, name)) found = member;
             if (skip_space() == ',') ++at_;
         }
         return found;

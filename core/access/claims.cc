@@ -23,6 +23,7 @@ std::optional<std::int64_t> date_of(const json::object& claims, std::string_view
     if (value == nullptr) return absent;
     if (!value->is_number()) return std::nullopt;
     const double seconds = value->to_number<double>();
+    if (std::isnan(seconds)) return std::nullopt;  // what Boost.JSON makes of 0e999999999
     return static_cast<std::int64_t>(std::floor(std::clamp(seconds, -kLatest, kLatest)));
 }
 

@@ -57,6 +57,12 @@ TEST(SocketId, OtherTextsAreNone) {
     EXPECT_FALSE(parse_socket_id("0000000000000000000A"));
 }
 
+TEST(ClientFrames, NamesMayBeWrittenWithEscapes) {
+    const auto frame = parse_client_frame(R"({"\u0061ction":"message","payl\u006fad":[1, 2],"\\payload":3})");
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->payload, "[1,2]");
+}
+
 TEST(ClientFrames, JoinOfTheSdk) {
     const auto frame = parse_client_frame(
         R"({"action":"join","options":{"channel":"room"},"payload":{"history":true,"presence":true}})");

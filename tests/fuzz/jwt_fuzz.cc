@@ -1,21 +1,18 @@
 // Tokens and key sets: nothing is accepted that was not signed, whatever its claims are.
-#include <cstdlib>
 #include <string>
 
 #include "core/access/jwt.h"
 #include "core/access/jwt_keys.h"
 #include "core/channel_name.h"
+#include "tests/fuzz/check.h"
 
 using namespace millrace;
+using millrace::fuzz::check;
 
 namespace {
 
 constexpr std::string_view kSecret = "the-secret-of-the-tests-is-32-bytes";
 constexpr std::int64_t kNow = 1'795'000'000;
-
-void check(bool holds) {
-    if (!holds) std::abort();
-}
 
 }  // namespace
 

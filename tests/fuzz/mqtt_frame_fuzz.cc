@@ -1,18 +1,15 @@
 // The scanner over arbitrary bytes, and whether feeding them in pieces changes what it finds.
-#include <cstdlib>
 
 #include "mqtt/codec/frame_scanner.h"
+#include "tests/fuzz/check.h"
 
 using millrace::ByteView;
 using namespace millrace::mqtt;
+using millrace::fuzz::check;
 
 namespace {
 
 constexpr std::size_t kMaxPacketSize = 4096;
-
-void check(bool holds) {
-    if (!holds) std::abort();
-}
 
 void scan_all(ByteView input, Version version) {
     while (!input.empty()) {

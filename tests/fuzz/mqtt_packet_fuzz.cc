@@ -1,18 +1,15 @@
 // Every decoder; what decodes must encode to something that decodes to the same again. Byte 0 of the input
 // chooses version and sender, byte 1 is the packet's first, the rest is its body.
-#include <cstdlib>
 #include <string>
 
+#include "tests/fuzz/check.h"
 #include "tests/mqtt/codec/support.h"
 
 using namespace millrace;
 using namespace millrace::mqtt;
+using millrace::fuzz::check;
 
 namespace {
-
-void check(bool holds) {
-    if (!holds) std::abort();
-}
 
 bool flags_are_legal(unsigned char first, Version version) {
     const std::byte byte{first};

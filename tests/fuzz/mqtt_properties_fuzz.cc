@@ -1,17 +1,14 @@
 // Properties of every owner: what parses can be read, forwarded, and the forwarded part parses too.
-#include <cstdlib>
 #include <string>
 
 #include "mqtt/codec/properties.h"
+#include "tests/fuzz/check.h"
 
 using namespace millrace;
 using namespace millrace::mqtt;
+using millrace::fuzz::check;
 
 namespace {
-
-void check(bool holds) {
-    if (!holds) std::abort();
-}
 
 void read_all(const Properties& properties) {
     for (unsigned number = 0; number < 43; ++number) {

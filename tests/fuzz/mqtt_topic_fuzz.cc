@@ -1,17 +1,14 @@
 // Topic checks and matching, compared with a recursive matcher. The input is filter, line feed, name.
-#include <cstdlib>
 #include <string_view>
 
 #include "mqtt/codec/topic.h"
 #include "mqtt/codec/utf8.h"
+#include "tests/fuzz/check.h"
 
 using namespace millrace::mqtt;
+using millrace::fuzz::check;
 
 namespace {
-
-void check(bool holds) {
-    if (!holds) std::abort();
-}
 
 bool levels_match(std::string_view filter, std::string_view name) {
     if (filter == "#") return true;

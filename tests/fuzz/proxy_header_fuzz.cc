@@ -1,17 +1,14 @@
 // The PROXY header: what its parser says of a text, it says of the text's beginnings, too.
-#include <cstdlib>
 #include <vector>
 
 #include "core/net/proxy_header.h"
+#include "tests/fuzz/check.h"
 
 using namespace millrace;
 using State = proxy::Header::State;
+using millrace::fuzz::check;
 
 namespace {
-
-void check(bool holds) {
-    if (!holds) std::abort();
-}
 
 /// A copy, so that reading behind its end is found.
 proxy::Header parse_prefix(ByteView bytes, std::size_t size) {

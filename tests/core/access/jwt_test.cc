@@ -200,14 +200,26 @@ TEST(Claims, ATokenWithoutASubjectIsNamedByItsRow) {
 }
 
 TEST(Claims, OfTheWrongKindAreRefused) {
-    for (const char* json :
-         {R"({"sub":""})", R"({"sub":[]})", "{\"sub\":\"a\\u0000b\"}", "{\"sub\":\"a\\nb\"}",
-          R"({"sub":"a","row_id":-1})", R"({"sub":"a","row_id":1.5})", R"({"sub":"a","row_id":"1x"})",
-          R"({"sub":"a","dbo_id":99999999999999999999})", R"({"sub":"a","extras":"x"})",
-          R"({"sub":"a","exp":"soon"})", R"({"sub":"a","exp":-1})", R"({"sub":"a","nbf":true})",
-          R"({"sub":"a","acl":{}})", R"({"sub":"a","acl":[1]})", R"({"sub":"a","acl":[{"pub":true}]})",
-          R"({"sub":"a","acl":[{"filter":"a/#/b","pub":true}]})",
-          R"({"sub":"a","acl":[{"filter":"a","pub":1}]})", R"({"sub":"a","acl":[{"filter":""}]})"}) {
+    for (const char* json : {R"({"sub":""})",
+                             R"({"sub":[]})",
+                             "{\"sub\":\"a\\u0000b\"}",
+                             "{\"sub\":\"a\\nb\"}",
+                             R"({"sub":"a","row_id":-1})",
+                             R"({"sub":"a","row_id":1.5})",
+                             R"({"sub":"a","row_id":"1x"})",
+                             R"({"sub":"a","dbo_id":99999999999999999999})",
+                             R"({"sub":"a","extras":"x"})",
+                             R"({"sub":"a","exp":"soon"})",
+                             R"({"sub":"a","exp":-1})",
+                             R"({"sub":"a","nbf":true})",
+                             R"({"sub":"a","exp":0E95000100})",
+                             R"({"sub":"a","nbf":0E95000100})",
+                             R"({"sub":"a","acl":{}})",
+                             R"({"sub":"a","acl":[1]})",
+                             R"({"sub":"a","acl":[{"pub":true}]})",
+                             R"({"sub":"a","acl":[{"filter":"a/#/b","pub":true}]})",
+                             R"({"sub":"a","acl":[{"filter":"a","pub":1}]})",
+                             R"({"sub":"a","acl":[{"filter":""}]})"}) {
         EXPECT_EQ(refusal(claims(json)), Errc::malformed) << json;
     }
 }
