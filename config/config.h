@@ -151,6 +151,7 @@ struct Limits {
     std::uint16_t receive_maximum = 256;
     std::uint16_t inflight_messages = 100;
     std::uint16_t topic_alias_maximum = 16;
+    std::uint16_t topic_alias_out = 16;
     std::size_t subscriptions_per_client = 10'000;
     milliseconds session_expiry = std::chrono::hours(24);
     std::size_t session_queue_messages = 100'000;

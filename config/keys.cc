@@ -216,7 +216,10 @@ constexpr auto kKeys = std::to_array<Key>({
     {"limits.inflight_messages", limit<&Limits::inflight_messages>, count(1, 65'535),
      "QoS 1 and 2 messages in flight to a client that states no Receive Maximum."},
     {"limits.topic_alias_maximum", limit<&Limits::topic_alias_maximum>, count(0, 65'535),
-     "Topic aliases one client may define."},
+     "Topic aliases one client may define (Topic Alias Maximum)."},
+    {"limits.topic_alias_out", limit<&Limits::topic_alias_out>, count(0, 65'535),
+     "Topic aliases we define towards one client, if it takes as many; 0: none. Each holds its topic in "
+     "memory."},
     {"limits.subscriptions_per_client", limit<&Limits::subscriptions_per_client>, count(1, 10'000'000),
      "Subscriptions of one session."},
     {"limits.session_expiry", limit<&Limits::session_expiry>, duration(0, 100 * kYear),

@@ -30,6 +30,7 @@ SessionLimits limits_of(const config::Limits& limits) {
     result.receive_maximum = limits.receive_maximum;
     result.inflight_messages = limits.inflight_messages;
     result.topic_alias_maximum = limits.topic_alias_maximum;
+    result.topic_alias_out = limits.topic_alias_out;
     return result;
 }
 

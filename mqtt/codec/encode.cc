@@ -48,7 +48,9 @@ struct PublishSizes {
     }
 };
 
-void write_publish_properties(Writer& writer, const OutgoingPublish& publish, std::size_t size) {
+/// Answers where the topic alias stands; nullptr: there is none.
+const std::byte* write_publish_properties(Writer& writer, const OutgoingPublish& publish, std::size_t size) {
+    const std::byte* alias = nullptr;
     writer.varint(size);
     if (publish.message_expiry_s) {
         writer.u8(static_cast<std::uint8_t>(PropertyId::message_expiry_interval));
@@ -60,9 +62,11 @@ void write_publish_properties(Writer& writer, const OutgoingPublish& publish, st
     }
     if (publish.topic_alias != 0) {
         writer.u8(static_cast<std::uint8_t>(PropertyId::topic_alias));
+        alias = writer.position();
         writer.u16(publish.topic_alias);
     }
     writer.bytes(publish.forwarded_properties);
+    return alias;
 }
 
 /// A packet that is a code and properties, both left out from the end on when they say nothing.
@@ -133,7 +137,9 @@ EncodedPublish encode_publish_header(ByteBuffer& out, const OutgoingPublish& pub
         encoded.packet_id_offset = static_cast<std::size_t>(writer.position() - start);
         writer.u16(publish.packet_id);
     }
-    if (version == Version::v5) write_publish_properties(writer, publish, sizes.properties);
+    if (version != Version::v5) return encoded;
+    const std::byte* const alias = write_publish_properties(writer, publish, sizes.properties);
+    if (alias != nullptr) encoded.topic_alias_offset = static_cast<std::size_t>(alias - start);
     return encoded;
 }
 

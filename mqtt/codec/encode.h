@@ -30,9 +30,10 @@ struct OutgoingPublish {
 
 /// Where a PUBLISH lies in the buffer it was appended to.
 struct EncodedPublish {
-    std::size_t offset = 0;            ///< of byte 1, which holds type, DUP, QoS and RETAIN
-    std::size_t size = 0;              ///< of the whole packet
-    std::size_t packet_id_offset = 0;  ///< from `offset`; 0 with QoS 0
+    std::size_t offset = 0;              ///< of byte 1, which holds type, DUP, QoS and RETAIN
+    std::size_t size = 0;                ///< of the whole packet
+    std::size_t packet_id_offset = 0;    ///< from `offset`; 0 with QoS 0
+    std::size_t topic_alias_offset = 0;  ///< from `offset`; 0 without one
 };
 
 /// The bytes encode_publish() would append: to compare with the receiver's limit before ([MQTT-3.1.2-24]).
@@ -41,10 +42,11 @@ EncodedPublish encode_publish(ByteBuffer& out, const OutgoingPublish& publish, V
 /// Everything but the payload, which its lengths count: the caller sends that itself.
 EncodedPublish encode_publish_header(ByteBuffer& out, const OutgoingPublish& publish, Version version);
 
-/// Changes a copied PUBLISH that starts at `packet`; `packet_id_offset` is that of EncodedPublish.
-inline void patch_packet_id(std::byte* packet, std::size_t packet_id_offset, std::uint16_t packet_id) {
-    packet[packet_id_offset] = static_cast<std::byte>(packet_id >> 8);
-    packet[packet_id_offset + 1] = static_cast<std::byte>(packet_id);
+/// Changes packet id or topic alias of a copied PUBLISH that starts at `packet`; `offset` is that of
+/// EncodedPublish.
+inline void patch_u16(std::byte* packet, std::size_t offset, std::uint16_t value) {
+    packet[offset] = static_cast<std::byte>(value >> 8);
+    packet[offset + 1] = static_cast<std::byte>(value);
 }
 inline constexpr std::byte kDupFlag{0x08};
 inline constexpr std::byte kRetainFlag{0x01};

@@ -25,6 +25,7 @@ struct SessionLimits {
     std::uint16_t receive_maximum = 256;
     std::uint16_t inflight_messages = 100;
     std::uint16_t topic_alias_maximum = 16;
+    std::uint16_t topic_alias_out = 16;
 };
 
 /// One per shard, on its thread; outlives the shard's sessions.

@@ -24,6 +24,15 @@ std::string_view content_type_of(Encoding encoding) {
     }
 }
 
+/// Which of the cached frames: 3.x, 5.0, and 5.0 with a topic alias, defined or used; each with QoS 0 or
+/// above.
+std::size_t layout_of(const Delivery& delivery, Version version) {
+    const std::size_t acknowledged = delivery.qos != 0 ? 1 : 0;
+    if (version != Version::v5) return acknowledged;
+    if (delivery.topic.alias == 0) return 2 + acknowledged;
+    return (delivery.topic.known ? 6 : 4) + acknowledged;
+}
+
 bool has_user_property(const Properties& properties, std::string_view wanted) {
     bool found = false;
     properties.for_each_user_property(
@@ -42,7 +51,8 @@ bool FrameCache::append(Outbox& out, const MessagePtr& message, const Delivery& 
     packet[0] =
         static_cast<std::byte>(static_cast<unsigned>(PacketType::publish) << 4 | (delivery.dup ? 8U : 0U) |
                                unsigned{delivery.qos} << 1 | (delivery.retain ? 1U : 0U));
-    if (delivery.qos != 0) patch_packet_id(packet, frame.packet_id_offset, delivery.packet_id);
+    if (delivery.qos != 0) patch_u16(packet, frame.packet_id_offset, delivery.packet_id);
+    if (frame.topic_alias_offset != 0) patch_u16(packet, frame.topic_alias_offset, delivery.topic.alias);
     if (is_shared(*message)) out.append_shared(message, message->payload());
     return true;
 }
@@ -59,7 +69,7 @@ const FrameCache::Frame& FrameCache::frame_of(const MessagePtr& message, const D
         remaining_s_ = remaining_s;
         for (Frame& frame : frames_) frame.ready = false;
     }
-    Frame& frame = frames_[(version == Version::v5 ? 2U : 0U) + (delivery.qos != 0 ? 1U : 0U)];
+    Frame& frame = frames_[layout_of(delivery, version)];
     if (!frame.ready) encode(frame, *message, delivery, version, remaining_s);
     return frame;
 }
@@ -67,7 +77,8 @@ const FrameCache::Frame& FrameCache::frame_of(const MessagePtr& message, const D
 void FrameCache::encode(Frame& frame, const Message& message, const Delivery& delivery, Version version,
                         std::uint32_t remaining_s) {
     OutgoingPublish publish;
-    publish.topic = message.channel();
+    if (!delivery.topic.known) publish.topic = message.channel();
+    publish.topic_alias = delivery.topic.alias;
     publish.payload = message.payload();
     publish.qos = static_cast<Qos>(delivery.qos);
     publish.subscription_ids = delivery.identifiers;
@@ -77,6 +88,7 @@ void FrameCache::encode(Frame& frame, const Message& message, const Delivery& de
     const EncodedPublish encoded = is_shared(message) ? encode_publish_header(frame.header, publish, version)
                                                       : encode_publish(frame.header, publish, version);
     frame.packet_id_offset = encoded.packet_id_offset;
+    frame.topic_alias_offset = encoded.topic_alias_offset;
     frame.size = encoded.size;
     frame.ready = true;
 }

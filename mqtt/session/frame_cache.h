@@ -11,6 +11,7 @@
 #include "core/message.h"
 #include "core/net/outbox.h"
 #include "mqtt/codec/reason_code.h"
+#include "mqtt/session/topic_aliases.h"
 
 namespace millrace::mqtt {
 
@@ -21,10 +22,11 @@ struct Delivery {
     bool dup = false;
     std::uint16_t packet_id = 0;
     std::span<const std::uint32_t> identifiers;  ///< subscription identifiers, to 5.0
+    TopicForm topic = {};
 };
 
 /// Encodes PUBLISH packets. Remembers the frames of the message it saw last: one per layout, and what else
-/// differs (QoS 1 or 2, DUP, RETAIN, packet id) is patched into the copy. One per shard.
+/// differs (QoS 1 or 2, DUP, RETAIN, packet id, topic alias) is patched into the copy. One per shard.
 class FrameCache {
   public:
     explicit FrameCache(std::string epoch) : epoch_(std::move(epoch)) {}
@@ -38,6 +40,7 @@ class FrameCache {
     struct Frame {
         ByteBuffer header;  ///< the whole packet, unless its payload is long enough to be shared
         std::size_t packet_id_offset = 0;
+        std::size_t topic_alias_offset = 0;
         std::size_t size = 0;
         bool ready = false;
     };
@@ -51,7 +54,7 @@ class FrameCache {
     std::string epoch_;
     MessagePtr message_;
     std::uint32_t remaining_s_ = 0;
-    std::array<Frame, 4> frames_;
+    std::array<Frame, 8> frames_;
     Frame special_;  ///< with subscription identifiers
     ByteBuffer properties_;
 };

@@ -75,6 +75,11 @@ bool Machine::handle(const Frame& frame) {
     }
 }
 
+Machine::Rare& Machine::rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+}
+
 void Machine::on_ping(const Frame& frame) {
     const auto ping = decode_ping(frame);
     if (!ping) return fail(ping.error());

@@ -18,6 +18,7 @@
 #include "mqtt/session/host.h"
 #include "mqtt/session/pending_acks.h"
 #include "mqtt/session/session.h"
+#include "mqtt/session/topic_aliases.h"
 
 namespace millrace::mqtt {
 
@@ -70,9 +71,12 @@ class Machine {
 
   private:
     enum class State : std::uint8_t { fresh, connecting, connected, ended };
-    struct Aliases {
-        std::vector<std::string> topics;
+    /// What few connections need.
+    struct Rare {
+        std::vector<std::string> topics;  ///< by the client's aliases
+        TopicAliases aliases;             ///< ours
     };
+    Rare& rare();
 
     bool handle(const Frame& frame);
     void on_connect(const Frame& frame);
@@ -106,6 +110,8 @@ class Machine {
     bool resend_next(Outbound& outbound);
     void start(Outbound& outbound, QueuedMessage item);
     bool write_publish(const MessagePtr& message, const Delivery& delivery);
+    bool append_publish(const MessagePtr& message, const Delivery& delivery, std::uint32_t remaining_s);
+    bool append_by_alias(const MessagePtr& message, Delivery delivery, std::uint32_t remaining_s);
     bool has_expired(const Message& message, std::uint32_t& remaining_s) const;
 
     void fail(const DecodeError& error);
@@ -118,12 +124,13 @@ class Machine {
     const Outbox& wire_;
     Session* session_ = nullptr;  ///< from accept() to the end
     std::unique_ptr<PendingAcks> acks_;
-    std::unique_ptr<Aliases> aliases_;
+    std::unique_ptr<Rare> rare_;
     std::uint32_t packet_bytes_max_ = 0xFFFFFFFF;  ///< the client's
     std::uint32_t session_expiry_s_ = 0;
     std::uint16_t window_ = 0;
     std::uint16_t keep_alive_s_ = 0;
     std::uint16_t unreleased_ = 0;      ///< QoS 2 messages of this connection whose PUBREL has not come
+    std::uint16_t alias_maximum_ = 0;   ///< of our topic aliases; 0: the client takes none
     std::uint16_t unacknowledged_ = 0;  ///< QoS 1 messages of this connection whose PUBACK has not left
     Version version_ = Version::v311;
     State state_ = State::fresh;

@@ -59,6 +59,9 @@ void Machine::remember(const Connect& connect) {
     packet_bytes_max_ = properties.integer(PropertyId::maximum_packet_size).value_or(0xFFFFFFFF);
     const std::uint32_t maximum = properties.integer(PropertyId::receive_maximum).value_or(0xFFFF);
     window_ = static_cast<std::uint16_t>(std::min<std::uint32_t>(maximum, limits.inflight_messages));
+    // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
+    const std::uint32_t aliases = properties.integer(PropertyId::topic_alias_maximum).value_or(0);
+    alias_maximum_ = static_cast<std::uint16_t>(std::min<std::uint32_t>(aliases, limits.topic_alias_out));
     keep_alive_s_ = connect.keep_alive_s;
     // Only 5.0 can be told of another keep alive [MQTT-3.1.2-21].
     if (v5 && limits.keep_alive_max_s != 0 &&

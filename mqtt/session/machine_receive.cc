@@ -42,9 +42,9 @@ bool Machine::resolve_topic(const Publish& publish, std::string_view& topic) {
         fail(ReasonCode::topic_alias_invalid, "the topic alias is out of range");
         return false;
     }
-    if (!aliases_) aliases_ = std::make_unique<Aliases>();
-    if (aliases_->topics.size() < alias) aliases_->topics.resize(alias);
-    std::string& known = aliases_->topics[alias - 1];
+    std::vector<std::string>& topics = rare().topics;
+    if (topics.size() < alias) topics.resize(alias);
+    std::string& known = topics[alias - 1];
     if (!topic.empty()) {
         known = topic;
     } else if (known.empty()) {  // 3.3.2.3.4

@@ -40,6 +40,23 @@ bool Machine::has_expired(const Message& message, std::uint32_t& remaining_s) co
     return false;
 }
 
+/// False: the message is larger than the client takes.
+bool Machine::append_publish(const MessagePtr& message, const Delivery& delivery, std::uint32_t remaining_s) {
+    if (alias_maximum_ != 0 && append_by_alias(message, delivery, remaining_s)) return true;
+    return context_.frames.append(out_, message, delivery, version_, remaining_s, packet_bytes_max_);
+}
+
+/// False: its topic has no alias and gets none.
+bool Machine::append_by_alias(const MessagePtr& message, Delivery delivery, std::uint32_t remaining_s) {
+    TopicAliases& aliases = rare().aliases;
+    delivery.topic = aliases.form_of(message->channel(), alias_maximum_);
+    if (delivery.topic.alias == 0) return false;
+    if (!context_.frames.append(out_, message, delivery, version_, remaining_s, packet_bytes_max_))
+        return false;
+    if (!delivery.topic.known) aliases.define(message->channel(), delivery.topic.alias);
+    return true;
+}
+
 /// False: the message is not for this client any more, and that was counted.
 bool Machine::write_publish(const MessagePtr& message, const Delivery& delivery) {
     std::uint32_t remaining_s = 0;
@@ -50,7 +67,7 @@ bool Machine::write_publish(const MessagePtr& message, const Delivery& delivery)
         }
         remaining_s = 1;  // [MQTT-4.3.3-7]: sent before, so it goes on
     }
-    if (!context_.frames.append(out_, message, delivery, version_, remaining_s, packet_bytes_max_)) {
+    if (!append_publish(message, delivery, remaining_s)) {
         context_.counters.dropped_too_large.add();  // [MQTT-3.1.2-25]
         return false;
     }

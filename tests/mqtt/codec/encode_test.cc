@@ -53,7 +53,7 @@ TEST(EncodePublish, TellsWhereThePacketIdIs) {
         EXPECT_EQ(encoded.offset + encoded.size, out.size());
         EXPECT_EQ(encoded.size, encoded_size(publish, Version::v5));
 
-        patch_packet_id(out.data() + encoded.offset, encoded.packet_id_offset, 0xABCD);
+        patch_u16(out.data() + encoded.offset, encoded.packet_id_offset, 0xABCD);
         const auto decoded = decode_publish(raw_frame(out.text().substr(7)), Version::v5, Sender::server);
         ASSERT_TRUE(decoded);
         EXPECT_EQ(decoded->packet_id, 0xABCD);

@@ -341,20 +341,6 @@ TEST(ConformanceTest5, Mqtt_3_1_2_24_SubackOrUnsubackThatDoesNotFitEndsTheConnec
     }
 }
 
-TEST(ConformanceTest5, Mqtt_3_1_2_26_And_27_NoTopicAliasIsSent) {
-    for (const std::uint32_t maximum : {0U, 10U}) {
-        Exchange exchange(Version::v5);
-        connect_with_property(exchange, PropertyId::topic_alias_maximum, maximum);
-        exchange.sent();
-        for (int i = 0; i < 2; ++i) {
-            exchange.deliver("a", "x", 1);
-            const SentPacket packet = exchange.only();
-            EXPECT_EQ(packet.publish().topic, "a");
-            EXPECT_FALSE(packet.publish().properties.has(PropertyId::topic_alias));
-        }
-    }
-}
-
 TEST(ConformanceTest5, Mqtt_4_3_3_9_RefusedPacketIdIsNewAgain) {
     Exchange exchange(Version::v5);
     exchange.connect();
