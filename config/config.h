@@ -121,6 +121,7 @@ struct ChannelRule {
     Who publish = Who::anyone;
     Who private_messages = Who::anyone;
     Audience audience = Audience::anyone;
+    bool check_payload_format = false;
     bool operator==(const ChannelRule&) const = default;
 };
 

@@ -174,6 +174,8 @@ constexpr auto kKeys = std::to_array<Key>({
      "Which clients may write to one other client by its socketId.", "as publish", "authenticated"},
     {"channels[].audience", rule<&ChannelRule::audience>, kNone,
      "Who receives what authenticated clients send."},
+    {"channels[].check_payload_format", rule<&ChannelRule::check_payload_format>, kNone,
+     "Refuse an MQTT 5.0 message that says it is text (Payload Format Indicator 1) and is not UTF-8."},
 
     {"limits", nullptr, kNone,
      "Every limit the server keeps. What one drops is counted by reason in `/metrics`."},

@@ -172,8 +172,11 @@ void Client::on_connect(const Connect& connect) {
                                          .now_us = wall_clock_us()});
     if (who.code != ReasonCode::success) return refuse(who.code);
     if (connect.will) {
+        const Will& will = *connect.will;
+        if (!payload_allowed(will.topic, will.payload, will.properties))
+            return machine_.refuse(ReasonCode::payload_format_invalid);
         request.will = will_of(connect, *who.principal, request.client_id);
-        request.will_delay_s = connect.will->properties.integer(PropertyId::will_delay_interval).value_or(0);
+        request.will_delay_s = will.properties.integer(PropertyId::will_delay_interval).value_or(0);
     }
     request.principal = who.principal;
     if (who.check_password) return check_password(connect, std::move(request));
@@ -261,7 +264,16 @@ MessagePtr Client::message_of(const ReceivedMessage& received) {
     return Message::create(fields);
 }
 
+/// Whether the channel's rule takes the payload as what it says it is.
+bool Client::payload_allowed(std::string_view topic, ByteView payload, const Properties& properties) const {
+    return !properties.has(PropertyId::payload_format_indicator) ||
+           !sessions_.broker().authoriser().rule_for(topic).check_payload_format ||
+           fits_its_format(payload, properties);
+}
+
 PublishAnswer Client::on_publish(const ReceivedMessage& received, std::uint64_t token) {
+    if (!payload_allowed(received.topic, received.packet.payload, received.packet.properties))
+        return PublishAnswer::invalid_payload;
     const bool acknowledged = received.packet.qos != Qos::at_most_once;
     const PublishRequest request{&seat_->principal(), message_of(received),
                                  acknowledged ? connection_.id() : ConnectionId{}, token};

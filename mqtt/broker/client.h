@@ -80,6 +80,7 @@ class Client : public Protocol, private Host {
     MessagePtr will_of(const Connect& connect, const access::Principal& principal,
                        std::string_view client_id);
     MessagePtr message_of(const ReceivedMessage& received);
+    bool payload_allowed(std::string_view topic, ByteView payload, const Properties& properties) const;
     const std::string& client_json();
     void wake_if_needed();
     void read_on_if_possible();

@@ -5,6 +5,8 @@
 #include <boost/json/value.hpp>
 #include <cstdio>
 
+#include "core/utf8.h"
+
 namespace millrace::mqtt {
 
 std::string describe_client(std::string_view client_id, const access::Principal& principal) {
@@ -31,6 +33,10 @@ void set_properties(MessageFields& fields, const Properties& properties, ByteBuf
     scratch.clear();
     properties.write_forwardable(scratch.extend(size));
     fields.properties = scratch.view();
+}
+
+bool fits_its_format(ByteView payload, const Properties& properties) {
+    return properties.integer(PropertyId::payload_format_indicator) != 1U || is_utf8(as_text(payload));
 }
 
 std::string exactly_once_key(const Session& session, std::uint32_t sequence) {

@@ -20,6 +20,9 @@ std::string describe_client(std::string_view client_id, const access::Principal&
 /// must live as long as `fields`.
 void set_properties(MessageFields& fields, const Properties& properties, ByteBuffer& scratch);
 
+/// Whether the payload is what its Payload Format Indicator says (3.3.2.3.2), if it has one.
+bool fits_its_format(ByteView payload, const Properties& properties);
+
 /// The idempotency key of a QoS 2 message that has none of its own.
 std::string exactly_once_key(const Session& session, std::uint32_t sequence);
 

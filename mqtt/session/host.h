@@ -14,8 +14,9 @@ enum class PublishAnswer : std::uint8_t {
     pending,  ///< Machine::published follows with the token
     not_authorised,
     invalid_topic,
-    overloaded,   ///< not taken: try again when an earlier one has ended
-    unavailable,  ///< the store cannot take it
+    invalid_payload,  ///< it is not what its Payload Format Indicator says
+    overloaded,       ///< not taken: try again when an earlier one has ended
+    unavailable,      ///< the store cannot take it
 };
 
 /// A PUBLISH with its topic alias resolved.

@@ -12,6 +12,19 @@ bool can_never_succeed(error_code error) {
     return error == Errc::malformed || error == Errc::too_large || error == Errc::invalid_channel;
 }
 
+ReasonCode code_of(PublishAnswer refusal) {
+    switch (refusal) {
+        case PublishAnswer::not_authorised:
+            return ReasonCode::not_authorized;
+        case PublishAnswer::invalid_topic:
+            return ReasonCode::topic_name_invalid;
+        case PublishAnswer::invalid_payload:
+            return ReasonCode::payload_format_invalid;
+        default:
+            return ReasonCode::unspecified_error;
+    }
+}
+
 }  // namespace
 
 bool Machine::on_publish(const Frame& frame) {
@@ -56,8 +69,12 @@ bool Machine::resolve_topic(const Publish& publish, std::string_view& topic) {
 }
 
 bool Machine::receive_at_most_once(const ReceivedMessage& message) {
-    // There is nobody to tell of a refusal [MQTT-3.3.5-2].
-    if (host_.on_publish(message, 0) == PublishAnswer::overloaded) context_.counters.dropped_overloaded.add();
+    // Of other refusals there is nobody to tell [MQTT-3.3.5-2].
+    const PublishAnswer answer = host_.on_publish(message, 0);
+    if (answer == PublishAnswer::overloaded) context_.counters.dropped_overloaded.add();
+    if (answer == PublishAnswer::invalid_payload) {  // 3.3.2.3.2
+        fail(ReasonCode::payload_format_invalid, "the payload is not UTF-8");
+    }
     return true;
 }
 
@@ -108,11 +125,9 @@ bool Machine::take_answer(const Publish& publish, PublishAnswer answer) {
             acknowledge(ack);
             break;
         case PublishAnswer::not_authorised:
-            settle(ack, ReasonCode::not_authorized);
-            acknowledge(ack);
-            break;
         case PublishAnswer::invalid_topic:
-            settle(ack, ReasonCode::topic_name_invalid);
+        case PublishAnswer::invalid_payload:
+            settle(ack, code_of(answer));
             acknowledge(ack);
             break;
         case PublishAnswer::overloaded:
