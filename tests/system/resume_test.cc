@@ -1,57 +1,16 @@
 // Readers of an event stream that are cut off again and again while messages pour in.
-#include <atomic>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <gtest/gtest.h>
 #include <random>
-#include <thread>
 
 #include "tests/system/support/http_client.h"
+#include "tests/system/support/publisher.h"
 #include "tests/system/support/system_test.h"
 
 namespace millrace::system_test {
 namespace {
 
 constexpr int kCuts = 200;
-constexpr int kBatch = 20;
-constexpr Clock::duration kBatchTime = 10ms;  // 2,000 messages a second
-
-/// Publishes until told to stop.
-class Publisher {
-  public:
-    Publisher(std::uint16_t port, std::string channel)
-        : port_(port), channel_(std::move(channel)), thread_([this] { run(); }) {}
-    ~Publisher() { stop(); }
-
-    /// How many the server has acknowledged.
-    std::uint64_t stop() {
-        stopping_ = true;
-        if (thread_.joinable()) thread_.join();
-        return acknowledged_;
-    }
-
-  private:
-    void run() {
-        boost::json::array messages;
-        for (int i = 0; i < kBatch; ++i) messages.push_back({{"channel", channel_}, {"data", i}});
-        const boost::json::value batch{{"messages", std::move(messages)}};
-        HttpConnection http(port_);
-        Clock::time_point next = Clock::now();
-        while (!stopping_) {
-            if (http.post("/v1/publish/batch", batch).status != 200) return;
-            acknowledged_ += kBatch;
-            next += kBatchTime;
-            std::this_thread::sleep_until(next);
-        }
-    }
-
-    const std::uint16_t port_;
-    const std::string channel_;
-    std::atomic<bool> stopping_{false};
-    std::atomic<std::uint64_t> acknowledged_{0};
-    std::thread thread_;
-};
-
 /// What a browser's EventSource does: remembers the last id, and comes back with it.
 class EventReader {
   public:
