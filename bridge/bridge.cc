@@ -168,13 +168,73 @@ bool Bridge::disconnect_client(std::string_view id) {
     return session != nullptr;
 }
 
-void Bridge::list_members(std::string channel, std::uint64_t after, std::size_t limit,
+/// Every shard's MQTT members, and then the home's page of all.
+void Bridge::list_members(std::string channel, std::string after, std::size_t limit,
                           std::function<void(mqtt::RosterPage)> done) {
+    struct Gathering {
+        Rosters::MqttMembers clients;
+        std::size_t missing;
+    };
     Bridge& home = home_of(channel);
-    home.shard().post([this, &home, channel = std::move(channel), after, limit, done = std::move(done)] {
-        mqtt::RosterPage page = home.rosters_.list(channel, after, limit);
+    const auto gathering = std::make_shared<Gathering>(Gathering{{}, bridges_.size()});
+    const auto finish = [this, &home, gathering, channel, after = std::move(after), limit,
+                         done = std::move(done)] {
+        mqtt::RosterPage page = home.rosters_.list(channel, after, limit, std::move(gathering->clients));
         shard().post([page = std::move(page), done] { done(page); });
+    };
+    for (Bridge* bridge : bridges_) {
+        bridge->shard().post([bridge, &home, gathering, channel, finish] {
+            home.shard().post([gathering, finish, part = bridge->broker_.attendance().list(channel)] {
+                gathering->clients.insert(gathering->clients.end(), part.begin(), part.end());
+                if (--gathering->missing == 0) finish();
+            });
+        });
+    }
+}
+
+void Bridge::mqtt_entered(std::string_view channel, mqtt::MqttMember member) {
+    Bridge& home = home_of(channel);
+    home.shard().post([&home, channel = std::string(channel), from = shard().index(),
+                       member = std::move(member)] { home.rosters_.mqtt_entered(channel, from, member); });
+}
+
+void Bridge::mqtt_left(std::string_view channel, std::string_view client_id, mqtt::Leaving leaving) {
+    Bridge& home = home_of(channel);
+    home.shard().post([&home, channel = std::string(channel), from = shard().index(),
+                       client_id = std::string(client_id), leaving] {
+        home.rosters_.mqtt_left(channel, from, client_id, leaving, home.shard().timers().now());
     });
+}
+
+unsigned Bridge::watch_mqtt(std::string_view channel, std::uint64_t round) {
+    for (Bridge* bridge : bridges_) {
+        bridge->shard().post([bridge, this, channel = std::string(channel), round] {
+            shard().post([this, channel, round, from = bridge->shard().index(),
+                          members = bridge->broker_.attendance().watch(channel)] {
+                rosters_.mqtt_members(channel, from, round, members);
+            });
+        });
+    }
+    return static_cast<unsigned>(bridges_.size());
+}
+
+void Bridge::unwatch_mqtt(std::string_view channel) {
+    for (Bridge* bridge : bridges_) {
+        bridge->shard().post(
+            [bridge, channel = std::string(channel)] { bridge->broker_.attendance().unwatch(channel); });
+    }
+}
+
+void Bridge::answer_soon(std::string_view channel) {
+    shard().post([this, channel = std::string(channel)] { rosters_.answer(channel); });
+}
+
+void Bridge::wake_at(TimePoint deadline) {
+    shard().timers().arm(*this, deadline);
+}
+
+void Bridge::on_timer(TimePoint now) {
+    rosters_.expire(now);
 }
 
 void Bridge::presence_full(const SocketId& to, std::string_view channel, SharedFrame frame) {

@@ -13,6 +13,7 @@
 #include "bridge/room.h"
 #include "bridge/socket_id.h"
 #include "core/shard.h"
+#include "core/timer_wheel.h"
 #include "mqtt/broker/broker.h"
 
 namespace millrace::bridge {
@@ -22,10 +23,13 @@ class Session;
 /// Sessions and rooms of one shard, and the rosters of the channels that have their home here. Set up at
 /// start with the list of all bridges, by shard index; used by its shard's thread; outlives the shard's
 /// connections.
-class Bridge final : private Rosters::Output, private mqtt::ClientSource, private mqtt::Presence {
+class Bridge final : private Rosters::Output,
+                     private mqtt::ClientSource,
+                     private mqtt::Presence,
+                     private Timer {
   public:
     Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges);
-    ~Bridge();
+    ~Bridge() override;
     Bridge(const Bridge&) = delete;
     Bridge& operator=(const Bridge&) = delete;
 
@@ -77,11 +81,18 @@ class Bridge final : private Rosters::Output, private mqtt::ClientSource, privat
   private:
     void presence_full(const SocketId& to, std::string_view channel, SharedFrame frame) override;
     void presence_update(std::uint32_t shard, std::string_view channel, SharedFrame frame) override;
+    void answer_soon(std::string_view channel) override;
+    unsigned watch_mqtt(std::string_view channel, std::uint64_t round) override;
+    void unwatch_mqtt(std::string_view channel) override;
+    void wake_at(TimePoint deadline) override;
+    void on_timer(TimePoint now) override;
 
     void list_clients(mqtt::ClientPage& page) override;
     bool disconnect_client(std::string_view id) override;
-    void list_members(std::string channel, std::uint64_t after, std::size_t limit,
+    void list_members(std::string channel, std::string after, std::size_t limit,
                       std::function<void(mqtt::RosterPage)> done) override;
+    void mqtt_entered(std::string_view channel, mqtt::MqttMember member) override;
+    void mqtt_left(std::string_view channel, std::string_view client_id, mqtt::Leaving leaving) override;
 
     Bridge& home_of(std::string_view channel);
     void deliver_private(const Private& message);

@@ -148,6 +148,14 @@ void append_signed(ByteBuffer& out, std::int64_t value) {
                    value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value));
 }
 
+void append_permissions(ByteBuffer& out, const access::Principal& principal) {
+    out.append(R"(,"permissions":{"dbo_id":)");
+    append_signed(out, principal.dbo_id);
+    out.append(R"(,"row_id":)");
+    append_signed(out, principal.row_id);
+    out.append("}}");
+}
+
 void append_message_options(ByteBuffer& out, const Message& message, std::string_view epoch) {
     out.append(R"("options":{"channel":)");
     append_json_string(out, message.channel());
@@ -209,11 +217,19 @@ void append_member(ByteBuffer& out, const SocketId& socket, const access::Princi
     out.append(SocketIdText(socket).view());
     out.append(R"(","extras":)");
     out.append(principal.extras);
-    out.append(R"(,"permissions":{"dbo_id":)");
-    append_signed(out, principal.dbo_id);
-    out.append(R"(,"row_id":)");
-    append_signed(out, principal.row_id);
-    out.append("}}");
+    append_permissions(out, principal);
+}
+
+void append_member(ByteBuffer& out, const mqtt::MqttMember& client) {
+    const std::string_view extras = client.principal->extras;
+    out.append(R"({"socketId":)");
+    append_json_string(out, std::string(mqtt::kMqttSocketId) + client.client_id);
+    out.append(R"(,"extras":)");
+    out.append(extras.substr(0, extras.size() - 1));
+    out.append(extras == "{}" ? R"("mqtt_client_id":)" : R"(,"mqtt_client_id":)");
+    append_json_string(out, client.client_id);
+    out.append("}");
+    append_permissions(out, *client.principal);
 }
 
 void append_join(ByteBuffer& out, const JoinAck& ack) {
@@ -275,10 +291,19 @@ PresenceFull::PresenceFull(ByteBuffer& out, std::string_view channel) : out_(out
     out.append(R"(},"payload":{"presence":[)");
 }
 
-void PresenceFull::add(const SocketId& socket, const access::Principal& principal) {
+void PresenceFull::separate() {
     if (!first_) out_.append(",");
     first_ = false;
+}
+
+void PresenceFull::add(const SocketId& socket, const access::Principal& principal) {
+    separate();
     append_member(out_, socket, principal);
+}
+
+void PresenceFull::add(const mqtt::MqttMember& client) {
+    separate();
+    append_member(out_, client);
 }
 
 void PresenceFull::finish() {
@@ -289,7 +314,7 @@ void append_presence_update(ByteBuffer& out, const PresenceUpdate& update) {
     append_opening(out, "presence_update", update.channel);
     out.append(update.joined ? R"(},"payload":{"action":"join","presence":)"
                              : R"(},"payload":{"action":"leave","presence":)");
-    append_member(out, update.socket, update.principal);
+    out.append(update.member);
     out.append("}}");
 }
 

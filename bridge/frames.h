@@ -12,6 +12,7 @@
 #include "core/bytes.h"
 #include "core/message.h"
 #include "core/result.h"
+#include "mqtt/broker/presence.h"
 
 namespace millrace::bridge {
 
@@ -42,6 +43,8 @@ SharedFrame share_text_frame(ByteView text);
 
 /// The member object: `{"socketId","extras","permissions":{"dbo_id","row_id"}}`.
 void append_member(ByteBuffer& out, const SocketId& socket, const access::Principal& principal);
+/// The same of an MQTT client, whose extras say so: `"mqtt_client_id"`.
+void append_member(ByteBuffer& out, const mqtt::MqttMember& client);
 
 /// The answer to a join. `socketId` tells a browser which member it is itself.
 struct JoinAck {
@@ -72,9 +75,12 @@ class PresenceFull {
   public:
     PresenceFull(ByteBuffer& out, std::string_view channel);
     void add(const SocketId& socket, const access::Principal& principal);
+    void add(const mqtt::MqttMember& client);
     void finish();
 
   private:
+    void separate();
+
     ByteBuffer& out_;
     bool first_ = true;
 };
@@ -82,8 +88,7 @@ class PresenceFull {
 struct PresenceUpdate {
     std::string_view channel;
     bool joined = true;
-    SocketId socket;
-    const access::Principal& principal;
+    std::string_view member;  ///< its object
 };
 void append_presence_update(ByteBuffer& out, const PresenceUpdate& update);
 

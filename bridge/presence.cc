@@ -1,10 +1,59 @@
 #include "bridge/presence.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
-#include <vector>
+#include <utility>
 
 namespace millrace::bridge {
+namespace {
+
+/// A page that members are added to.
+class PageWriter {
+  public:
+    PageWriter(std::size_t limit, std::size_t total) : limit_(limit) {
+        page_.total = total;
+        json_.append("[");
+    }
+    /// Where to write the next member, which `after` calls `cursor`; nullptr: the page is full.
+    ByteBuffer* add(std::string cursor) {
+        if (count_ == limit_) {
+            page_.next = last_;
+            return nullptr;
+        }
+        if (count_++ != 0) json_.append(",");
+        last_ = std::move(cursor);
+        return &json_;
+    }
+    mqtt::RosterPage finish() {
+        json_.append("]");
+        page_.members = json_.text();
+        return std::move(page_);
+    }
+
+  private:
+    const std::size_t limit_;
+    std::size_t count_ = 0;
+    std::string last_;
+    ByteBuffer json_;
+    mqtt::RosterPage page_;
+};
+
+}  // namespace
+
+/// What is known while somebody watches.
+struct Rosters::Watching {
+    struct Client {
+        access::PrincipalPtr principal;
+        TimePoint moves_until{};  ///< not the epoch: it left one shard and has not appeared on another
+    };
+    std::map<std::uint32_t, std::size_t> watchers;  ///< by shard; only shards that have some
+    std::vector<SocketId> unanswered;
+    std::map<std::string, Client, std::less<>> clients;
+    std::vector<bool> heard;  ///< by shard: its members are among `clients`
+    std::uint64_t round = 0;
+    unsigned missing = 0;  ///< shards that have not been heard
+};
 
 struct Rosters::Roster {
     struct Entry {
@@ -16,7 +65,7 @@ struct Rosters::Roster {
     /// slots.
     std::map<SocketId, Entry> members;
     using Item = decltype(members)::value_type;
-    std::map<std::uint32_t, std::size_t> watchers;  ///< by shard; only shards that have some
+    std::unique_ptr<Watching> watching;
     std::uint64_t next_order = 1;
 
     /// Those that entered behind `after`, in the order of their entering.
@@ -34,6 +83,17 @@ struct Rosters::Roster {
 Rosters::Rosters(Output& output) : output_(output) {}
 Rosters::~Rosters() = default;
 
+Rosters::Roster* Rosters::find(std::string_view channel) const {
+    const auto found = rosters_.find(std::string(channel));
+    return found == rosters_.end() ? nullptr : found->second.get();
+}
+
+Rosters::Watching* Rosters::watching(std::string_view channel, std::uint32_t shard) const {
+    const Roster* roster = find(channel);
+    Watching* watching = roster == nullptr ? nullptr : roster->watching.get();
+    return watching != nullptr && watching->heard[shard] ? watching : nullptr;
+}
+
 void Rosters::enter(std::string_view channel, const Member& member, bool watch) {
     std::unique_ptr<Roster>& roster = rosters_[std::string(channel)];
     if (!roster) roster = std::make_unique<Roster>();
@@ -42,61 +102,150 @@ void Rosters::enter(std::string_view channel, const Member& member, bool watch) 
     if (added) {
         entry.principal = member.principal;
         entry.order = roster->next_order++;
-        announce(channel, *roster, member, true);
+        ByteBuffer text;
+        append_member(text, member.socket, *member.principal);
+        announce(channel, true, text.view());
     }
     if (!watch) return;
-    if (!entry.watches) ++roster->watchers[member.socket.shard];
+    if (!roster->watching) {
+        roster->watching = std::make_unique<Watching>();
+        roster->watching->round = ++round_;
+        roster->watching->missing = output_.watch_mqtt(channel, round_);
+        roster->watching->heard.resize(roster->watching->missing);
+    }
+    Watching& watching = *roster->watching;
+    if (!entry.watches) ++watching.watchers[member.socket.shard];
     entry.watches = true;
-    answer(channel, *roster, member.socket);
+    watching.unanswered.push_back(member.socket);
+    if (watching.missing == 0 && watching.unanswered.size() == 1) output_.answer_soon(channel);
 }
 
 void Rosters::leave(std::string_view channel, const SocketId& socket) {
-    const auto found = rosters_.find(std::string(channel));
-    if (found == rosters_.end()) return;
-    Roster& roster = *found->second;
-    const auto at = roster.members.find(socket);
-    if (at == roster.members.end()) return;
-    const Member member{socket, at->second.principal};
-    if (at->second.watches && --roster.watchers[socket.shard] == 0) roster.watchers.erase(socket.shard);
-    roster.members.erase(at);
-    announce(channel, roster, member, false);
-    if (roster.members.empty()) rosters_.erase(found);
-}
-
-void Rosters::announce(std::string_view channel, const Roster& roster, const Member& member, bool joined) {
-    if (roster.watchers.empty()) return;
+    Roster* roster = find(channel);
+    if (roster == nullptr) return;
+    const auto at = roster->members.find(socket);
+    if (at == roster->members.end()) return;
+    const Roster::Entry entry = std::move(at->second);
+    roster->members.erase(at);
+    if (entry.watches) {
+        auto& watchers = roster->watching->watchers;
+        if (--watchers[socket.shard] == 0) watchers.erase(socket.shard);
+        if (watchers.empty()) {
+            roster->watching.reset();
+            output_.unwatch_mqtt(channel);
+        }
+    }
     ByteBuffer text;
-    append_presence_update(text, {channel, joined, member.socket, *member.principal});
-    const SharedFrame frame = share_text_frame(text.view());
-    for (const auto& [shard, watchers] : roster.watchers) output_.presence_update(shard, channel, frame);
+    append_member(text, socket, *entry.principal);
+    announce(channel, false, text.view());
+    if (roster->members.empty()) rosters_.erase(std::string(channel));
 }
 
-void Rosters::answer(std::string_view channel, const Roster& roster, const SocketId& to) {
-    const auto members = roster.in_order(0);
+void Rosters::announce(std::string_view channel, bool joined, ByteView member) {
+    const Roster* roster = find(channel);
+    if (roster == nullptr || !roster->watching) return;
+    ByteBuffer text;
+    append_presence_update(text, {channel, joined, as_text(member)});
+    const SharedFrame frame = share_text_frame(text.view());
+    for (const auto& [shard, watchers] : roster->watching->watchers)
+        output_.presence_update(shard, channel, frame);
+}
+
+void Rosters::answer(std::string_view channel) {
+    const Roster* roster = find(channel);
+    if (roster == nullptr || !roster->watching || roster->watching->missing != 0) return;
+    const std::vector<SocketId> asking = std::exchange(roster->watching->unanswered, {});
+    if (asking.empty()) return;
     ByteBuffer text;
     PresenceFull full(text, channel);
-    for (const Roster::Item* item : members) full.add(item->first, *item->second.principal);
+    for (const Roster::Item* item : roster->in_order(0)) full.add(item->first, *item->second.principal);
+    for (const auto& [id, client] : roster->watching->clients) full.add({id, client.principal});
     full.finish();
-    output_.presence_full(to, channel, share_text_frame(text.view()));
+    const SharedFrame frame = share_text_frame(text.view());
+    for (const SocketId& to : asking) output_.presence_full(to, channel, frame);
 }
 
-mqtt::RosterPage Rosters::list(std::string_view channel, std::uint64_t after, std::size_t limit) const {
-    mqtt::RosterPage page;
-    ByteBuffer json;
-    json.append("[");
-    if (const auto found = rosters_.find(std::string(channel)); found != rosters_.end()) {
-        const auto members = found->second->in_order(after);
-        page.total = found->second->members.size();
-        const std::size_t count = std::min(limit, members.size());
-        for (std::size_t i = 0; i < count; ++i) {
-            if (i != 0) json.append(",");
-            append_member(json, members[i]->first, *members[i]->second.principal);
-        }
-        if (count < members.size() && count != 0) page.next = members[count - 1]->second.order;
+void Rosters::mqtt_members(std::string_view channel, std::uint32_t shard, std::uint64_t round,
+                           const MqttMembers& members) {
+    const Roster* roster = find(channel);
+    if (roster == nullptr || !roster->watching || roster->watching->round != round) return;
+    Watching& watching = *roster->watching;
+    for (const mqtt::MqttMember& member : members) add(channel, watching, member);
+    watching.heard[shard] = true;
+    if (--watching.missing == 0) answer(channel);
+}
+
+void Rosters::add(std::string_view channel, Watching& watching, const mqtt::MqttMember& member) {
+    const auto [at, added] = watching.clients.try_emplace(member.client_id);
+    at->second = {member.principal, {}};
+    // Before everybody is known, nobody has a roster that could change.
+    if (!added || watching.missing != 0) return;
+    ByteBuffer text;
+    append_member(text, member);
+    announce(channel, true, text.view());
+}
+
+void Rosters::remove(std::string_view channel, Watching& watching, const std::string& client_id) {
+    const auto at = watching.clients.find(client_id);
+    if (at == watching.clients.end()) return;
+    ByteBuffer text;
+    append_member(text, mqtt::MqttMember{client_id, at->second.principal});
+    watching.clients.erase(at);
+    announce(channel, false, text.view());
+}
+
+void Rosters::mqtt_entered(std::string_view channel, std::uint32_t shard, const mqtt::MqttMember& member) {
+    if (Watching* watching = this->watching(channel, shard)) add(channel, *watching, member);
+}
+
+void Rosters::mqtt_left(std::string_view channel, std::uint32_t shard, const std::string& client_id,
+                        mqtt::Leaving leaving, TimePoint now) {
+    Watching* watching = this->watching(channel, shard);
+    if (watching == nullptr) return;
+    if (leaving == mqtt::Leaving::gone) return remove(channel, *watching, client_id);
+    const auto at = watching->clients.find(client_id);
+    if (at == watching->clients.end()) return;
+    at->second.moves_until = now + kMoving;
+    moves_.push_back({at->second.moves_until, std::string(channel), client_id});
+    if (moves_.size() == 1) output_.wake_at(moves_.front().deadline);
+}
+
+void Rosters::expire(TimePoint now) {
+    while (!moves_.empty() && moves_.front().deadline <= now) {
+        const Move move = std::move(moves_.front());
+        moves_.pop_front();
+        const Roster* roster = find(move.channel);
+        if (roster == nullptr || !roster->watching) continue;
+        const auto at = roster->watching->clients.find(move.client_id);
+        if (at != roster->watching->clients.end() && at->second.moves_until == move.deadline)
+            remove(move.channel, *roster->watching, move.client_id);
     }
-    json.append("]");
-    page.members = json.text();
-    return page;
+    if (!moves_.empty()) output_.wake_at(moves_.front().deadline);
+}
+
+mqtt::RosterPage Rosters::list(std::string_view channel, std::string_view after, std::size_t limit,
+                               MqttMembers clients) const {
+    std::ranges::sort(clients, {}, &mqtt::MqttMember::client_id);
+    // On its way from one shard to another a client may be seen on both.
+    const auto twice = std::ranges::unique(clients, {}, &mqtt::MqttMember::client_id);
+    clients.erase(twice.begin(), twice.end());
+    const Roster* roster = find(channel);
+    PageWriter page(limit, clients.size() + (roster == nullptr ? 0 : roster->members.size()));
+    const bool behind_browsers = after.starts_with(mqtt::kMqttSocketId);
+    if (roster != nullptr && !behind_browsers) {
+        std::uint64_t order = 0;
+        std::from_chars(after.data(), after.data() + after.size(), order);
+        for (const Roster::Item* item : roster->in_order(order)) {
+            if (ByteBuffer* json = page.add(std::to_string(item->second.order)))
+                append_member(*json, item->first, *item->second.principal);
+        }
+    }
+    for (const mqtt::MqttMember& client : clients) {
+        std::string cursor = std::string(mqtt::kMqttSocketId) + client.client_id;
+        if (behind_browsers && cursor <= after) continue;
+        if (ByteBuffer* json = page.add(std::move(cursor))) append_member(*json, client);
+    }
+    return page.finish();
 }
 
 }  // namespace millrace::bridge

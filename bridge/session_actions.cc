@@ -119,6 +119,9 @@ void Session::handle_private(const ClientFrame& frame) {
     if (!is_member(frame.channel)) {
         return send_error(frame.channel, "Join the channel before writing to a member.", "not_joined");
     }
+    if (frame.socket_id.starts_with(mqtt::kMqttSocketId)) {
+        return send_error(frame.channel, "MQTT clients cannot be written to by socketId.", "not_delivered");
+    }
     ByteBuffer& text = bridge_.scratch();
     append_private(text, {frame.channel, id_, *principal_, frame.payload});
     const bool strict = authoriser().rule_for(frame.channel).private_messages == config::Who::authenticated;

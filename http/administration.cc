@@ -236,7 +236,7 @@ class ListingMembers final : public Waiting {
         body.append(page.members);
         body.append(",\"total\":");
         append_decimal(body, page.total);
-        append_next(body, page.next == 0 ? std::string{} : std::to_string(page.next));
+        append_next(body, page.next);
         answer_json(session, body);
     }
 };
@@ -320,11 +320,11 @@ void purge_channel(Exchange& exchange) {
 void serve_presence(Exchange& exchange) {
     std::string channel = read_channel(exchange);
     if (channel.empty()) return;
+    std::string after;
     std::uint64_t limit = 0;
-    std::optional<std::uint64_t> after;
-    if (!read_limit(exchange, limit)) return;
-    if (!read_number(exchange.request.query, "after", after)) {
-        return exchange.session.fail(bad_request("`after` must be a number"));
+    if (!read_page(exchange, after, limit)) return;
+    if (!after.empty() && !after.starts_with(mqtt::kMqttSocketId) && !parse_number(after)) {
+        return exchange.session.fail(bad_request("`after` must be the `next` of the page before"));
     }
     const access::Authoriser& authoriser = exchange.server.authoriser();
     const auto decision = authoriser.may(*exchange.principal, access::Action::see_presence, channel);
@@ -338,7 +338,7 @@ void serve_presence(Exchange& exchange) {
         address.give<ListingMembers>(
             [&](Session& session, ListingMembers&) { ListingMembers::take(session, page); });
     };
-    presence->list_members(std::move(channel), after.value_or(0), limit, std::move(done));
+    presence->list_members(std::move(channel), std::move(after), limit, std::move(done));
 }
 
 }  // namespace millrace::http

@@ -12,6 +12,7 @@
 #include "core/message.h"
 #include "core/net/protocol.h"
 #include "core/shard.h"
+#include "mqtt/broker/attendance.h"
 #include "mqtt/broker/client_source.h"
 #include "mqtt/broker/grace_periods.h"
 #include "mqtt/broker/group_home.h"
@@ -117,8 +118,12 @@ class Broker final : public TurnEnd {
     void add_clients(ClientSource& source) { clients_.push_back(&source); }
     const std::vector<ClientSource*>& clients() const { return clients_; }
     /// The rosters, once there are some.
-    void set_presence(Presence& presence) { presence_ = &presence; }
+    void set_presence(Presence& presence) {
+        presence_ = &presence;
+        attendance_.tell(presence);
+    }
     Presence* presence() { return presence_; }
+    Attendance& attendance() { return attendance_; }
 
     void on_turn_end() override;
 
@@ -137,6 +142,7 @@ class Broker final : public TurnEnd {
     access::AuthoriserPtr authoriser_;
     config::ConfigPtr config_;
     SubscriptionIndex index_;
+    Attendance attendance_{index_};
     RetainedMap retained_;
     std::vector<ClientSource*> clients_;
     Presence* presence_ = nullptr;

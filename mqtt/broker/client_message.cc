@@ -10,9 +10,9 @@
 namespace millrace::mqtt {
 
 std::string describe_client(std::string_view client_id, const access::Principal& principal) {
-    std::string text = "{\"socketId\":";
-    text += boost::json::serialize(
-        boost::json::value(boost::json::string_view(client_id.data(), client_id.size())));
+    std::string name(kMqttSocketId);
+    name += client_id;
+    std::string text = "{\"socketId\":" + boost::json::serialize(boost::json::value(name));
     text += ",\"extras\":" + principal.extras;
     text += ",\"permissions\":{\"dbo_id\":" + std::to_string(principal.dbo_id);
     text += ",\"row_id\":" + std::to_string(principal.row_id) + "}}";

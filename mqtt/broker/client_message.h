@@ -8,12 +8,14 @@
 #include "core/access/principal.h"
 #include "core/bytes.h"
 #include "core/message.h"
+#include "mqtt/broker/presence.h"
 #include "mqtt/codec/properties.h"
 #include "mqtt/session/session.h"
 
 namespace millrace::mqtt {
 
-/// The `client` of a bridge message: {"socketId":…,"extras":{…},"permissions":{"dbo_id":…,"row_id":…}}.
+/// The `client` of a bridge message:
+/// {"socketId":"mqtt:…","extras":{…},"permissions":{"dbo_id":…,"row_id":…}}.
 std::string describe_client(std::string_view client_id, const access::Principal& principal);
 
 /// Properties to hand on, the expiry interval, and the idempotency key from the user property `id`. `scratch`

@@ -33,7 +33,7 @@ void ClientSession::unsubscribe(std::string_view filter) {
 
 void ClientSession::withdraw(std::string_view filter) {
     unsubscribe(filter);
-    if (!parse_shared(filter)) return;
+    if (!parse_shared(filter)) return table_.broker().attendance().left(filter, session_->client_id());
     // [MQTT-3.10.4-2]; what was sent before stays the client's [MQTT-3.10.4-3].
     table_.broker().members().give_back(session_->take_queued_for_groups(filter, table_.shard().counters()));
 }
@@ -42,6 +42,26 @@ void ClientSession::tell_groups(bool connected) {
     for (const auto& subscription : session_->shared_subscriptions()) {
         table_.broker().members().set_connected(*this, subscription->filter, connected);
     }
+}
+
+std::optional<MqttMember> ClientSession::mqtt_member() const {
+    if (!session_ || client_ == nullptr || !client_->connected()) return std::nullopt;
+    return MqttMember{session_->client_id(), principal_};
+}
+
+/// Who watches a channel that this client has subscribed to learns that it is here.
+void ClientSession::enter_rosters() {
+    Attendance& attendance = table_.broker().attendance();
+    if (!attendance.watching()) return;
+    for (const auto& subscription : session_->subscriptions())
+        attendance.entered(subscription->filter, *this);
+}
+
+void ClientSession::leave_rosters(Leaving leaving) {
+    Attendance& attendance = table_.broker().attendance();
+    if (!session_ || !attendance.watching()) return;
+    for (const auto& subscription : session_->subscriptions())
+        attendance.left(subscription->filter, session_->client_id(), leaving);
 }
 
 /// The session is over: what it had of its groups is for other members (4.8.2).
@@ -69,8 +89,8 @@ void ClientSession::start(Client& client, ConnectRequest request, ClientSession*
 
 void ClientSession::attach(Client& client, ConnectRequest request) {
     const bool was_connected = client_ != nullptr;
-    send_client_away();
     if (state_ == State::awaiting) {
+        send_client_away();
         client_ = &client;
         client.wait_for(*this);
         hand_over_->request = std::move(request);
@@ -90,12 +110,14 @@ void ClientSession::begin(Client& client, ConnectRequest request, bool present) 
     client_ = &client;
     if (present) forget_unreadable();
     client.begin(*this, *session_, present, request.assigned);
+    if (present) enter_rosters();
     tell_groups(true);
 }
 
 void ClientSession::detach() {
     client_ = nullptr;
     if (state_ == State::awaiting) return;
+    leave_rosters();
     const Session& session = *session_;
     if (session.will_delay_s == 0) publish_will();
     if (session.expiry_s == 0) return end();
@@ -124,7 +146,12 @@ void ClientSession::publish_will() {
 /// Another connection of this client id: it cancels a will that is still delayed [MQTT-3.1.3-9], unless the
 /// session ends with the old one (3.1.4).
 void ClientSession::replace_connection(bool session_goes_on) {
+    const bool was_connected = client_ != nullptr;
+    send_client_away();
     if (session_ && session_goes_on && session_->will_delay_s != 0) session_->will.reset();
+    // Where the will says that the client has gone, the rosters say so too (docs/decisions/0020).
+    const bool stays = session_ && session_goes_on && !session_->will;
+    if (was_connected) leave_rosters(stays ? Leaving::moves : Leaving::gone);
     publish_will();
 }
 
@@ -242,6 +269,7 @@ void ClientSession::announce(const Subscription& subscription, bool connected) {
         return table_.broker().members().join(*this, subscription, connected);
     }
     table_.broker().subscribe(subscription.filter, *this, options_of(subscription));
+    if (connected) table_.broker().attendance().entered(subscription.filter, *this);
 }
 
 }  // namespace millrace::mqtt

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -67,6 +68,7 @@ class ClientSession final : public Subscriber, private Timer {
     /// This session was chosen among those that share a subscription.
     void deliver_shared(const MessagePtr& message, const Match& match, const Share& share);
     const void* origin() const override;
+    std::optional<MqttMember> mqtt_member() const override;
 
     const access::Principal& principal() const { return *principal_; }
     const access::PrincipalPtr& principal_pointer() const { return principal_; }
@@ -122,6 +124,8 @@ class ClientSession final : public Subscriber, private Timer {
     void discard_session();
     void unsubscribe(std::string_view filter);
     void tell_groups(bool connected);
+    void enter_rosters();
+    void leave_rosters(Leaving leaving = Leaving::gone);
     void leave_to_groups();
     void send_client_away();
     void publish_will();

@@ -44,7 +44,6 @@ void ClientSession::deliver_moving(const MessagePtr& message, const Match& match
 
 void ClientSession::take_over(ClientSession& successor, bool wants_session) {
     owner_ = false;
-    send_client_away();
     replace_connection(session_ && session_->expiry_s != 0 && wants_session);
     if (!hand_over_) hand_over_ = std::make_unique<HandOver>();
     hand_over_->successor = &successor;

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "core/message.h"
+#include "mqtt/broker/presence.h"
 
 namespace millrace::mqtt {
 
@@ -33,6 +35,9 @@ class Subscriber {
     virtual const void* origin() const { return nullptr; }
     /// How many clients stand behind it.
     virtual std::size_t clients() const { return 1; }
+    /// As the roster of a channel it has subscribed to has it; nothing: it is no MQTT client, or not
+    /// connected.
+    virtual std::optional<MqttMember> mqtt_member() const { return std::nullopt; }
 
   protected:
     Subscriber() = default;

@@ -1,7 +1,6 @@
 #include "mqtt/broker/subscription_index.h"
 
 #include <algorithm>
-#include <boost/container_hash/hash.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <string>
@@ -17,11 +16,6 @@ struct Entry {
     SubscriptionOptions options;
 };
 using Entries = std::vector<Entry>;
-
-struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return boost::hash<std::string_view>{}(text); }
-};
 
 /// A level below a node of the trie.
 struct Edge {
@@ -262,6 +256,13 @@ const std::vector<SubscriptionIndex::Found>& SubscriptionIndex::find(std::string
     if (impl.wildcards != 0) impl.walk_trie(topic, origin);
     if (!impl.found_identifiers.empty()) impl.gather_identifiers();
     return impl.found;
+}
+
+void SubscriptionIndex::for_each_subscriber(std::string_view filter,
+                                            const std::function<void(const Subscriber&)>& visit) const {
+    const auto found = impl_->exact.find(filter);
+    if (found == impl_->exact.end()) return;
+    for (const Entry& entry : found->second) visit(*entry.subscriber);
 }
 
 void SubscriptionIndex::for_each_exact(const std::function<void(const std::string&)>& visit) const {

@@ -1,6 +1,7 @@
 // Which subscribers a topic reaches.
 #pragma once
 
+#include <boost/container_hash/hash.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -11,6 +12,12 @@
 #include "mqtt/broker/subscriber.h"
 
 namespace millrace::mqtt {
+
+/// Finds a std::string by any text, without making one.
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return boost::hash<std::string_view>{}(text); }
+};
 
 /// The subscriptions of one shard: exact filters in a hash map, filters with wildcards in a trie. Belongs to
 /// the shard's thread; does not own the subscribers.
@@ -36,6 +43,10 @@ class SubscriptionIndex {
 
     /// Calls `visit` for each filter without wildcards that somebody has.
     void for_each_exact(const std::function<void(const std::string&)>& visit) const;
+
+    /// Calls `visit` for everybody who has exactly this filter, which has no wildcards.
+    void for_each_subscriber(std::string_view filter,
+                             const std::function<void(const Subscriber&)>& visit) const;
 
     std::size_t size() const { return size_; }
 

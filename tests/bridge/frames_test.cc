@@ -201,15 +201,27 @@ TEST(ServerFrames, PresenceFull) {
                   R"(","extras":{},"permissions":{"dbo_id":0,"row_id":0}}]}})");
 }
 
+TEST(ServerFrames, MqttMembersAreMarked) {
+    ByteBuffer out;
+    append_member(out, mqtt::MqttMember{"a\"b", access::anonymous()});
+    EXPECT_EQ(
+        out.text(),
+        R"({"socketId":"mqtt:a\"b","extras":{"mqtt_client_id":"a\"b"},"permissions":{"dbo_id":0,"row_id":0}})");
+    out.clear();
+    append_member(out, mqtt::MqttMember{"dev1", std::make_shared<const access::Principal>(ada())});
+    EXPECT_EQ(out.text(), R"({"socketId":"mqtt:dev1","extras":{"name":"Ada","mqtt_client_id":"dev1"},)"
+                          R"("permissions":{"dbo_id":7,"row_id":42}})");
+}
+
 TEST(ServerFrames, PresenceUpdate) {
     ByteBuffer out;
-    append_presence_update(out, {"room", true, kSocket, ada()});
+    append_presence_update(out, {"room", true, ada_text()});
     EXPECT_EQ(
         out.text(),
         R"({"action":"presence_update","options":{"channel":"room"},"payload":{"action":"join","presence":)" +
             ada_text() + "}}");
     out.clear();
-    append_presence_update(out, {"room", false, kSocket, ada()});
+    append_presence_update(out, {"room", false, ada_text()});
     EXPECT_NE(out.text().find(R"("payload":{"action":"leave","presence":)"), std::string_view::npos);
 }
 

@@ -40,12 +40,15 @@ class FakeSubscriber final : public mqtt::Subscriber {
 class FakePresence final : public mqtt::Presence {
   public:
     explicit FakePresence(Shard& shard) : shard_(shard) {}
-    void list_members(std::string channel, std::uint64_t after, std::size_t limit,
+    void list_members(std::string channel, std::string after, std::size_t limit,
                       std::function<void(mqtt::RosterPage)> done) override {
-        const mqtt::RosterPage page{
-            .members = "[{\"socketId\":\"" + channel + "\"}]", .total = limit, .next = after == 0 ? 5U : 0U};
+        const mqtt::RosterPage page{.members = "[{\"socketId\":\"" + channel + "\"}]",
+                                    .total = limit,
+                                    .next = after.empty() ? "5" : ""};
         shard_.post([page, done = std::move(done)] { done(page); });
     }
+    void mqtt_entered(std::string_view, mqtt::MqttMember) override {}
+    void mqtt_left(std::string_view, std::string_view, mqtt::Leaving) override {}
 
   private:
     Shard& shard_;
@@ -160,6 +163,7 @@ TEST_F(AdministrationTest, ShowsTheRosterToWhoMaySeeIt) {
               R"({"presence":[{"socketId":"a"}],"total":7,"next":"5"})");
     EXPECT_EQ(get("/v1/channels/a/presence?after=5").body,
               R"({"presence":[{"socketId":"a"}],"total":100,"next":null})");
+    EXPECT_EQ(get("/v1/channels/a/presence?after=mqtt%3Athermostat").status, 200);
     expect_problem(get("/v1/channels/locked%2Fa/presence"), 403);
     EXPECT_EQ(list("/v1/channels/locked%2Fa/presence").status, 200);
     expect_problem(get("/v1/channels/a/presence?after=x"), 400);
