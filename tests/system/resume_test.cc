@@ -1,8 +1,10 @@
-// Readers of an event stream that are cut off again and again while messages pour in.
+// Readers that are cut off again and again while messages pour in: event streams and browsers.
+#include <boost/json/parse.hpp>
 #include <charconv>
 #include <gtest/gtest.h>
 #include <random>
 
+#include "tests/system/support/bridge_client.h"
 #include "tests/system/support/http_client.h"
 #include "tests/system/support/publisher.h"
 #include "tests/system/support/system_test.h"
@@ -11,6 +13,28 @@ namespace millrace::system_test {
 namespace {
 
 constexpr int kCuts = 200;
+
+/// What came, in the order of its coming.
+class Log {
+  public:
+    const std::vector<std::uint64_t>& seqs() const { return seqs_; }
+    std::uint64_t last() const { return seqs_.empty() ? 0 : seqs_.back(); }
+    void add(std::uint64_t seq) { seqs_.push_back(seq); }
+    /// Where the history begins, of each time that the reader was told its position is gone.
+    const std::vector<std::uint64_t>& resets() const { return resets_; }
+    /// How many messages had come when the latest reset came.
+    std::size_t before_reset() const { return before_reset_; }
+    void add_reset(std::uint64_t first) {
+        resets_.push_back(first);
+        before_reset_ = seqs_.size();
+    }
+
+  private:
+    std::vector<std::uint64_t> seqs_;
+    std::vector<std::uint64_t> resets_;
+    std::size_t before_reset_ = 0;
+};
+
 /// What a browser's EventSource does: remembers the last id, and comes back with it.
 class EventReader {
   public:
@@ -34,13 +58,7 @@ class EventReader {
         return until();
     }
 
-    /// The positions of all messages, in the order of their coming.
-    const std::vector<std::uint64_t>& seqs() const { return seqs_; }
-    std::uint64_t last() const { return seqs_.empty() ? 0 : seqs_.back(); }
-    /// The data of reset events.
-    const std::vector<std::string>& resets() const { return resets_; }
-    /// How many messages had come when the latest reset came.
-    std::size_t before_reset() const { return before_reset_; }
+    const Log& log() const { return log_; }
 
   private:
     void take_events(TcpSocket& socket) {
@@ -62,22 +80,59 @@ class EventReader {
         if (!id.empty()) last_id_ = id;
         const std::string kind = field(event, "event: ");
         if (kind == "reset") {
-            resets_.push_back(field(event, "data: "));
-            before_reset_ = seqs_.size();
+            log_.add_reset(boost::json::parse(field(event, "data: ")).at("first").to_number<std::uint64_t>());
         } else if (kind == "event" || kind == "message") {
             std::uint64_t seq = 0;
             const std::string_view digits = std::string_view(id).substr(id.find(':') + 1);
             std::from_chars(digits.data(), digits.data() + digits.size(), seq);
-            seqs_.push_back(seq);
+            log_.add(seq);
         }
     }
 
     const std::uint16_t port_;
     const std::string channel_;
     std::string last_id_;
-    std::vector<std::uint64_t> seqs_;
-    std::vector<std::string> resets_;
-    std::size_t before_reset_ = 0;
+    Log log_;
+};
+
+/// A browser that remembers the options of the last frame, and comes back with them in its join.
+class BrowserReader {
+  public:
+    BrowserReader(std::uint16_t port, std::string channel) : port_(port), channel_(std::move(channel)) {}
+
+    /// As EventReader::read.
+    template <class Until>
+    bool read(Clock::duration time, Until until) {
+        BridgeClient browser(port_);
+        boost::json::object position{{"after", log_.last()}};
+        if (!epoch_.empty()) position["epoch"] = epoch_;
+        browser.send("join", channel_, {{"history", false}, {"presence", false}}, std::move(position));
+        const Deadline deadline(time);
+        while (!until()) {
+            const auto frame = browser.next(deadline);
+            if (!frame) break;
+            take(*frame);
+        }
+        return until();
+    }
+
+    const Log& log() const { return log_; }
+
+  private:
+    void take(const boost::json::object& frame) {
+        const boost::json::object& options = frame.at("options").as_object();
+        if (frame.at("action") == "event") {
+            log_.add(options.at("seq").to_number<std::uint64_t>());
+            epoch_ = options.at("epoch").as_string().c_str();
+        } else if (options.contains("reset")) {
+            log_.add_reset(options.at("first").to_number<std::uint64_t>());
+        }
+    }
+
+    const std::uint16_t port_;
+    const std::string channel_;
+    std::string epoch_;
+    Log log_;
 };
 
 void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std::uint64_t first) {
@@ -86,22 +141,32 @@ void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std:
     }
 }
 
-class ResumeTest : public SystemTest {};
+class ResumeTest : public SystemTest {
+  protected:
+    template <class Reader>
+    void expect_complete_in_the_end() {
+        Publisher publisher(server().http_port(), "cut");
+        Reader reader(server().http_port(), "cut");
+        std::mt19937 random(20261124);
+        std::uniform_int_distribution<int> stay_ms(2, 60);
+        for (int cut = 0; cut < kCuts; ++cut) {
+            reader.read(std::chrono::milliseconds(stay_ms(random)), [] { return false; });
+        }
+        const std::uint64_t published = publisher.stop();
+        EXPECT_TRUE(reader.read(kPatience, [&] { return reader.log().last() >= published; }));
+        EXPECT_GT(published, 5000U);
+        EXPECT_EQ(reader.log().seqs().size(), published);
+        expect_dense(reader.log().seqs(), 0, 1);
+        EXPECT_TRUE(reader.log().resets().empty());
+    }
+};
 
 TEST_P(ResumeTest, AStreamCutTwoHundredTimesIsCompleteInTheEnd) {
-    Publisher publisher(server().http_port(), "cut");
-    EventReader reader(server().http_port(), "cut");
-    std::mt19937 random(20261124);
-    std::uniform_int_distribution<int> stay_ms(2, 60);
-    for (int cut = 0; cut < kCuts; ++cut) {
-        reader.read(std::chrono::milliseconds(stay_ms(random)), [] { return false; });
-    }
-    const std::uint64_t published = publisher.stop();
-    EXPECT_TRUE(reader.read(kPatience, [&] { return reader.last() >= published; }));
-    EXPECT_GT(published, 5000U);
-    EXPECT_EQ(reader.seqs().size(), published);
-    expect_dense(reader.seqs(), 0, 1);
-    EXPECT_TRUE(reader.resets().empty());
+    expect_complete_in_the_end<EventReader>();
+}
+
+TEST_P(ResumeTest, ABrowserCutTwoHundredTimesIsCompleteInTheEnd) {
+    expect_complete_in_the_end<BrowserReader>();
 }
 
 MILLRACE_ON_BOTH_STORES(ResumeTest);
@@ -116,30 +181,37 @@ class RetentionTest : public SystemTest {
         const auto page = http_get(server().http_port(), "/v1/channels/short/messages?limit=1").json();
         return page.at("first").to_number<std::uint64_t>();
     }
+    template <class Reader>
+    void expect_told() {
+        Publisher publisher(server().http_port(), "short");
+        Reader reader(server().http_port(), "short");
+        const Log& log = reader.log();
+        ASSERT_TRUE(reader.read(kPatience, [&] { return log.last() >= 10; }));
+        const std::uint64_t left_at = log.last();
+        // Retention goes on while messages come: this reader has lost its place long before the publisher
+        // stops.
+        ASSERT_TRUE(eventually([&] { return first() > left_at + 1000; }));
+        ASSERT_TRUE(reader.read(kPatience, [&] { return log.last() > left_at + 1000; }));
+        ASSERT_GE(log.resets().size(), 1U);
+        expect_dense({log.seqs().begin(), log.seqs().begin() + static_cast<std::ptrdiff_t>(left_at)}, 0, 1);
+        EXPECT_EQ(log.resets().back(), log.seqs().at(log.before_reset()));
+        expect_dense(log.seqs(), log.before_reset(), log.resets().back());
+        const std::uint64_t published = publisher.stop();
+        EXPECT_TRUE(eventually([&] { return first() == published - 499; })) << first() << " of " << published;
+        EXPECT_EQ(store()
+                      .query("select count(*), min(seq), max(seq) from " + store().messages() +
+                             " where channel = 'short'")
+                      .at(0),
+                  "500|" + std::to_string(published - 499) + "|" + std::to_string(published));
+    }
 };
 
-TEST_P(RetentionTest, WhoWasAwayTooLongIsTold) {
-    Publisher publisher(server().http_port(), "short");
-    EventReader reader(server().http_port(), "short");
-    ASSERT_TRUE(reader.read(kPatience, [&] { return reader.last() >= 10; }));
-    const std::uint64_t left_at = reader.last();
-    // Retention goes on while messages come: this reader has lost its place long before the publisher stops.
-    ASSERT_TRUE(eventually([&] { return first() > left_at + 1000; }));
-    ASSERT_TRUE(reader.read(kPatience, [&] { return reader.last() > left_at + 1000; }));
-    ASSERT_GE(reader.resets().size(), 1U);
-    expect_dense({reader.seqs().begin(), reader.seqs().begin() + static_cast<std::ptrdiff_t>(left_at)}, 0, 1);
-    const std::uint64_t resumed_at = reader.seqs().at(reader.before_reset());
-    EXPECT_TRUE(
-        reader.resets().back().starts_with("{\"reset\":true,\"first\":" + std::to_string(resumed_at) + ","))
-        << reader.resets().back();
-    expect_dense(reader.seqs(), reader.before_reset(), resumed_at);
-    const std::uint64_t published = publisher.stop();
-    EXPECT_TRUE(eventually([&] { return first() == published - 499; })) << first() << " of " << published;
-    EXPECT_EQ(store()
-                  .query("select count(*), min(seq), max(seq) from " + store().messages() +
-                         " where channel = 'short'")
-                  .at(0),
-              "500|" + std::to_string(published - 499) + "|" + std::to_string(published));
+TEST_P(RetentionTest, AStreamThatWasAwayTooLongIsTold) {
+    expect_told<EventReader>();
+}
+
+TEST_P(RetentionTest, ABrowserThatWasAwayTooLongIsTold) {
+    expect_told<BrowserReader>();
 }
 
 MILLRACE_ON_BOTH_STORES(RetentionTest);
