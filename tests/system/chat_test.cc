@@ -1,4 +1,5 @@
-// The chat example in Chromium: who is here, what they say, and what a latecomer sees.
+// The chat examples in Chromium: who is here, what they say, and what a latecomer sees.
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,6 +31,8 @@ std::string own_entry(const json::object& step, const char* page) {
 
 class ChatTest : public SystemTest {
   protected:
+    /// Two members talk, a latecomer sees it, one leaves.
+    void talk(const std::string& example);
     /// The pages' views at the next step; an empty object when they never came to it.
     json::object step(NodeClient& pages, const std::string& name) {
         while (const std::optional<json::object> line = pages.next(30s)) {
@@ -49,12 +52,12 @@ class ChatTest : public SystemTest {
     std::string report_;  // what the browser complained about on the way
 };
 
-TEST_P(ChatTest, PagesTalkLatecomerSeesHistoryRostersAreRight) {
+void ChatTest::talk(const std::string& example) {
     std::ostringstream picture;
-    picture << std::filesystem::current_path().string() << "/chat-" << GetParam() << ".png";
+    picture << std::filesystem::current_path().string() << "/" << example << "-" << GetParam() << ".png";
     std::filesystem::remove(picture.str());
-    NodeClient pages("chat_pages.mjs",
-                     {"--url", server().http_url("/examples/chat/"), "--screenshot", picture.str()});
+    NodeClient pages("chat_pages.mjs", {"--url", server().http_url("/examples/" + example + "/"),
+                                        "--screenshot", picture.str()});
 
     const json::object both = step(pages, "both-in");
     ASSERT_FALSE(HasFailure());
@@ -91,6 +94,16 @@ TEST_P(ChatTest, PagesTalkLatecomerSeesHistoryRostersAreRight) {
     EXPECT_THAT(
         store().query("select count(*) from " + store().messages() + " where channel = 'marvel_chat_room'"),
         ElementsAre("2"));
+}
+
+TEST_P(ChatTest, PagesTalkLatecomerSeesHistoryRostersAreRight) {
+    talk("chat");
+}
+
+TEST_P(ChatTest, TheFirstChatOfTheManualDoesTheSame) {
+    talk("first_chat");
+    const std::string script = read_file(source_directory() / "examples/first_chat/first_chat.js");
+    EXPECT_LT(std::ranges::count(script, '\n'), 40);
 }
 
 MILLRACE_ON_BOTH_STORES(ChatTest);

@@ -40,11 +40,11 @@ std::optional<boost::json::value> NodeClient::next(std::string_view key, Clock::
     return std::nullopt;
 }
 
-SdkClient::SdkClient(int major, const std::string& websocket_url, const std::string& channel,
-                     std::vector<std::string> more_arguments)
-    : client_("sdk_client.cjs", prepend({"--major", std::to_string(major), "--url", websocket_url, "--key",
-                                         "default", "--channel", channel},
-                                        more_arguments)) {}
+SdkClient::SdkClient(int major, const std::string& url, const std::string& channel,
+                     std::vector<std::string> more_arguments, const std::string& key)
+    : client_("sdk_client.cjs",
+              prepend({"--major", std::to_string(major), "--url", url, "--key", key, "--channel", channel},
+                      more_arguments)) {}
 
 std::optional<boost::json::object> SdkClient::frame(std::string_view action, Clock::duration patience) {
     const Deadline deadline(patience);

@@ -28,11 +28,12 @@ class NodeClient {
     Process process_;
 };
 
-/// sdk_client.cjs: a member of `channel` with @xano/js-sdk of that major version.
+/// sdk_client.cjs: a member of `channel` with @xano/js-sdk of that major version. An address of https:// is
+/// that of a server on port 443.
 class SdkClient {
   public:
-    SdkClient(int major, const std::string& websocket_url, const std::string& channel,
-              std::vector<std::string> more_arguments = {});
+    SdkClient(int major, const std::string& url, const std::string& channel,
+              std::vector<std::string> more_arguments = {}, const std::string& key = "default");
 
     void message(boost::json::value payload) {
         client_.send({{"do", "message"}, {"payload", std::move(payload)}});
@@ -40,6 +41,10 @@ class SdkClient {
     void command(const boost::json::object& command) { client_.send(command); }
     /// The next frame the SDK hands to the application with that action; others are skipped.
     std::optional<boost::json::object> frame(std::string_view action, Clock::duration patience = kPatience);
+    /// The value under `key` of the next line of the script that has it.
+    std::optional<boost::json::value> next(std::string_view key, Clock::duration patience = kPatience) {
+        return client_.next(key, patience);
+    }
     /// What getPresence() says now.
     boost::json::array presence();
 
