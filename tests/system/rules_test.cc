@@ -1,6 +1,7 @@
 // docs/channels.md says who may do what: its tables are walked through every door.
 #include <boost/json/serialize.hpp>
 #include <functional>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
 #include <set>
@@ -54,9 +55,9 @@ class RulesTest : public ::testing::Test {
   protected:
     void SetUp() override {
         std::set<std::string> rules;
-        for (const char* beginning : {"anonymous: ", "audience: "})
+        for (const char* beginning : {"anonymous: ", "audience: ", "private: "})
             for (const auto& row : table(beginning)) rules.insert(row.at(0));
-        ASSERT_EQ(rules.size(), 8U);
+        ASSERT_EQ(rules.size(), 11U);
         std::string yaml =
             "threads: 2\nstore: {url: \"sqlite:store.db\"}\n"
             "auth: {anonymous: true, api_keys: [the-key-of-a-backend],\n"
@@ -158,6 +159,10 @@ std::map<std::string, RulesTest::Door> RulesTest::readers() const {
     };
     doors["history"] = [this](const std::string& credential, const std::string& channel) {
         const int status = ask(credential, "GET", "/v1/channels/" + in_path(channel) + "/messages").status;
+        return said_yes(status, 200, 403);
+    };
+    doors["roster"] = [this](const std::string& credential, const std::string& channel) {
+        const int status = ask(credential, "GET", "/v1/channels/" + in_path(channel) + "/presence").status;
         return said_yes(status, 200, 403);
     };
     return doors;
@@ -271,6 +276,28 @@ TEST_F(RulesTest, WhatIsForSomeReachesNobodyElse) {
             for (const json::value& message : page.at("messages").as_array())
                 got.insert(message.at("data").as_string().c_str());
             EXPECT_EQ(got, texts) << rule << ", history for " << who;
+        }
+    }
+}
+
+TEST_F(RulesTest, PrivateMessagesReachWhomTheTableSays) {
+    const auto rows = table("private: ");
+    ASSERT_EQ(rows.size(), 9U);
+    for (const auto& row : rows) {
+        const std::string channel = channel_of(row.at(0));
+        for (const auto& [to, cell] : {std::pair("anonymous", 2U), std::pair("user", 3U)}) {
+            SCOPED_TRACE(row[0] + ", " + row[1] + " to " + to);
+            BridgeClient receiver(http(), "default", credentials_.at(to));
+            BridgeClient sender(http(), "default", credentials_.at(row.at(1)));
+            receiver.send("join", channel, json::object{});
+            const json::value id = at_path(receiver.next("join"), "options.socketId");
+            ASSERT_TRUE(id.is_string() && sender.join(channel));
+            sender.message(channel, "psst", {{"socketId", id}});
+            if (row.at(cell) == "yes") {
+                EXPECT_EQ(at_path(receiver.next("message"), "payload"), "psst");
+            } else {
+                EXPECT_THAT(code_of_next(sender), ::testing::AnyOf("not_authorised", "not_delivered"));
+            }
         }
     }
 }
