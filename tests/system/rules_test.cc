@@ -102,10 +102,10 @@ class RulesTest : public ::testing::Test {
         const std::optional<std::string> answer = socket.read();
         if (!answer) return -1;
         // A PUBACK without one means success (3.4.2.1); behind it may stand properties. A SUBACK ends with
-        // it.
+        // it, and a message may follow in the same frame.
         if (static_cast<unsigned char>(answer->front()) >> 4 == static_cast<int>(PacketType::puback))
             return answer->size() > 4 ? static_cast<unsigned char>((*answer)[4]) : 0;
-        return static_cast<unsigned char>(answer->back());
+        return static_cast<unsigned char>(answer->at(1 + static_cast<unsigned char>(answer->at(1))));
     }
     static std::string publish_packet(const std::string& channel) {
         return mqtt_publish(kMqtt5, channel, kText, 1, 1);
