@@ -1,5 +1,6 @@
 // Who somebody is and what they may do: passwords, tokens and access control lists, through every door, with
 // Mosquitto's tools, the published SDK and our own commands.
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -148,6 +149,12 @@ TEST_F(AccessTest, OneTokenOpensEveryDoor) {
     EXPECT_EQ(at_path(history, "payload.history").as_array().size(), 2U);
     browser.send("join", "own/8/a", json::object{});
     EXPECT_EQ(code_of(browser.next("error")), "not_authorised");
+    MqttConnection device(server_->mqtt_port(), kMqtt5, "device-7", hero);
+    ASSERT_EQ(device.subscribe("own/7/a", 0), 0);
+    EXPECT_EQ(
+        ask(hero, "GET", "/v1/channels/own%2F7%2Fa/presence").json().at("presence").as_array().back(),
+        json::parse(R"({"socketId":"mqtt:device-7","extras":{"hero":"Ada","mqtt_client_id":"device-7"},)"
+                    R"("permissions":{"dbo_id":1,"row_id":7}})"));
     for (const int major : {1, 2, 3}) {
         SdkClient sdk(major, server_->websocket_url(), "own/7/sdk" + std::to_string(major),
                       {"--presence", "--token", hero});

@@ -29,12 +29,24 @@ class SdkTest : public ::testing::Test {
         if (HasFailure()) std::cerr << "--- the server's log\n" << server_->log() << "---\n";
     }
     virtual std::string configuration() const {
-        return "threads: 2\nstore: {url: \"sqlite:store.db\"}\nauth: {anonymous: true}\n"
+        return "threads: 2\nstore: {url: \"sqlite:store.db\"}\nauth: {anonymous: true, jwt: {secret: "
+               "the-secret-of-the-tests-is-32-bytes}}\n"
                "channels:\n  - {match: '#', store: true, history: 50000}\n";
     }
     std::unique_ptr<SdkClient> client(int major, std::vector<std::string> more,
                                       const std::string& key = "default") const {
         return std::make_unique<SdkClient>(major, server_->websocket_url(), "room", std::move(more), key);
+    }
+    static void expect_sent_away(const std::vector<std::unique_ptr<SdkClient>>& clients, const char* code) {
+        for (const auto& sdk : clients) {
+            ASSERT_TRUE(sdk->next("dial"));
+            const auto error = sdk->next("error");
+            ASSERT_TRUE(error);
+            EXPECT_EQ(error->at("payload").at("code"), code);
+            EXPECT_EQ(sdk->next("closed"), json::value(4401));
+        }
+        // A client that does come back waits a second before.
+        for (const auto& sdk : clients) EXPECT_FALSE(sdk->next("dial", 1500ms));
     }
     void post(const std::string& data) const {
         const HttpAnswer answer =
@@ -48,15 +60,13 @@ class SdkTest : public ::testing::Test {
 TEST_F(SdkTest, AWrongKeyIsOneErrorAndNoSecondTry) {
     std::vector<std::unique_ptr<SdkClient>> clients;
     for (const int major : {1, 2, 3}) clients.push_back(client(major, {}, "wrong"));
-    for (const auto& sdk : clients) {
-        ASSERT_TRUE(sdk->next("dial"));
-        const auto error = sdk->next("error");
-        ASSERT_TRUE(error);
-        EXPECT_EQ(error->at("payload").at("code"), "unknown_key");
-        EXPECT_EQ(sdk->next("closed"), json::value(4401));
-    }
-    // A client that does come back waits a second before.
-    for (const auto& sdk : clients) EXPECT_FALSE(sdk->next("dial", 1500ms));
+    expect_sent_away(clients, "unknown_key");
+}
+
+TEST_F(SdkTest, ABadTokenIsOneErrorAndNoSecondTry) {
+    std::vector<std::unique_ptr<SdkClient>> clients;
+    for (const int major : {1, 2, 3}) clients.push_back(client(major, {"--token", "not.a.token"}));
+    expect_sent_away(clients, "token_not_verified");
 }
 
 TEST_F(SdkTest, AnErrorReachesOnlyTheHandlerOfItsChannel) {
