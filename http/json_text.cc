@@ -4,22 +4,13 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "core/compact_json.h"
+
 namespace millrace::http {
 namespace {
 
-bool is_space(char c) {
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 bool ends_scalar(char c) {
-    return c == ',' || c == ']' || c == '}' || is_space(c);
-}
-
-/// The size of the string token at the front.
-std::size_t string_size(std::string_view text) {
-    std::size_t at = 1;
-    while (text[at] != '"') at += text[at] == '\\' ? 2 : 1;
-    return at + 1;
+    return c == ',' || c == ']' || c == '}' || is_json_space(c);
 }
 
 /// The size of the object or array at the front.
@@ -29,7 +20,7 @@ std::size_t nested_size(std::string_view text) {
     do {
         switch (text[at]) {
             case '"':
-                at += string_size(text.substr(at));
+                at += json_string_size(text.substr(at));
                 continue;
             case '{':
             case '[':
@@ -48,7 +39,7 @@ std::size_t nested_size(std::string_view text) {
 }
 
 std::size_t value_size(std::string_view text) {
-    if (text.front() == '"') return string_size(text);
+    if (text.front() == '"') return json_string_size(text);
     if (text.front() == '{' || text.front() == '[') return nested_size(text);
     return static_cast<std::size_t>(std::ranges::find_if(text, ends_scalar) - text.begin());
 }
@@ -56,15 +47,15 @@ std::size_t value_size(std::string_view text) {
 }  // namespace
 
 std::string_view trim_json(std::string_view json) {
-    while (!json.empty() && is_space(json.front())) json.remove_prefix(1);
-    while (!json.empty() && is_space(json.back())) json.remove_suffix(1);
+    while (!json.empty() && is_json_space(json.front())) json.remove_prefix(1);
+    while (!json.empty() && is_json_space(json.back())) json.remove_suffix(1);
     return json;
 }
 
 JsonItems::JsonItems(std::string_view json) : rest_(trim_json(json)), object_(rest_.front() == '{') {}
 
 void JsonItems::skip_space() {
-    while (is_space(rest_.front())) rest_.remove_prefix(1);
+    while (is_json_space(rest_.front())) rest_.remove_prefix(1);
 }
 
 std::string_view JsonItems::take_value() {
@@ -99,22 +90,6 @@ std::optional<std::string_view> string_of(std::string_view token, std::string& u
     if (failure || !value.is_string()) return std::nullopt;
     unescaped.assign(value.get_string());
     return unescaped;
-}
-
-void append_compact(ByteBuffer& out, std::string_view json) {
-    std::size_t copied = 0;
-    std::size_t at = 0;
-    while (at < json.size()) {
-        if (json[at] == '"') {
-            at += string_size(json.substr(at));
-        } else if (is_space(json[at])) {
-            out.append(json.substr(copied, at - copied));
-            copied = ++at;
-        } else {
-            ++at;
-        }
-    }
-    out.append(json.substr(copied));
 }
 
 }  // namespace millrace::http

@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "core/bytes.h"
-
 namespace millrace::http {
 
 /// `json` without surrounding white space.
@@ -37,8 +35,5 @@ class JsonItems {
 /// What a valid string token says; nothing when `token` is not a string. Views `token`, or `unescaped` where
 /// it had escapes.
 std::optional<std::string_view> string_of(std::string_view token, std::string& unescaped);
-
-/// Copies valid JSON without insignificant white space.
-void append_compact(ByteBuffer& out, std::string_view json);
 
 }  // namespace millrace::http

@@ -1,6 +1,7 @@
 #include "http/publish.h"
 
 #include "core/channel_name.h"
+#include "core/compact_json.h"
 #include "core/message_json.h"
 #include "http/json_text.h"
 #include "http/session.h"
@@ -73,8 +74,7 @@ void append_content_type(ByteBuffer& properties, std::string_view content_type) 
 Problem refusal_of(Exchange& exchange, error_code error, MessageKind kind, std::string_view channel) {
     Problem problem = problem_of(error);
     if (error != Errc::not_authorised) return problem;
-    const auto action =
-        kind == MessageKind::event ? access::Action::publish_event : access::Action::publish_message;
+    const access::Action action = access::publish_action(kind);
     const access::Decision decision = exchange.server.authoriser().may(*exchange.principal, action, channel);
     problem.detail =
         decision.allowed ? "only the server writes to this channel" : std::string(decision.reason);

@@ -6,6 +6,7 @@
 
 #include "bench/micro/case.h"
 #include "bench/micro/samples.h"
+#include "core/compact_json.h"
 #include "core/message_json.h"
 #include "core/utf8.h"
 #include "http/json_text.h"
@@ -52,7 +53,7 @@ void add_json_cases(Cases& cases) {
                          });
                      }});
     add_text_case(cases, "json/string_29", [](ByteBuffer& out) { append_json_string(out, kTopic); });
-    add_text_case(cases, "json/compact_64", [](ByteBuffer& out) { http::append_compact(out, kPayload); });
+    add_text_case(cases, "json/compact_64", [](ByteBuffer& out) { append_compact(out, kPayload); });
     add_text_case(cases, "json/time", [](ByteBuffer& out) { append_json_time(out, 1'792'000'000'123'000); });
     cases.push_back({"json/is_utf8_64", kTimes,
                      [] { return repeat([] { benchmark::DoNotOptimize(is_utf8(kPayload)); }); }});

@@ -18,12 +18,17 @@ namespace millrace::access {
 enum class Action : std::uint8_t {
     join,             ///< receive a channel: subscribe, join, stream
     publish_message,  ///< write as a client
-    publish_event,    ///< write as a backend: HTTP
+    publish_event,    ///< write as a backend: HTTP, SQL
     publish_private,  ///< write to one client by socketId
     read_history,
     see_presence,
     administer,  ///< purge, disconnect, list clients; the channel is not looked at
 };
+
+/// What publishing such a message is.
+inline Action publish_action(MessageKind kind) {
+    return kind == MessageKind::event ? Action::publish_event : Action::publish_message;
+}
 
 struct Decision {
     bool allowed = true;

@@ -32,8 +32,7 @@ Broker::~Broker() = default;
 Result<PublishState> Broker::publish(const PublishRequest& request) {
     const MessagePtr& message = request.message;
     const std::string_view channel = message->channel();
-    const auto action = message->kind() == MessageKind::event ? access::Action::publish_event
-                                                              : access::Action::publish_message;
+    const access::Action action = access::publish_action(message->kind());
     if (is_own_topic(channel)) return Errc::not_authorised;
     const config::ChannelRule& rule = authoriser_->rule_for(channel);
     if (!authoriser_->may(*request.principal, action, channel, rule).allowed) return Errc::not_authorised;
