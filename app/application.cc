@@ -50,8 +50,15 @@ store::Limits store_limits(const config::Config& config) {
     limits.lane_batch_messages = config.limits.lane_batch_messages;
     limits.wait = config.limits.store_wait;
     limits.trim_messages = static_cast<std::uint32_t>(config.limits.retention_step_messages);
+    limits.sql.poll = config.store.sql_poll;
+    limits.sql.messages = static_cast<std::uint32_t>(config.limits.sql_messages);
+    limits.sql.message_bytes = config.limits.sql_message_bytes;
+    limits.sql.refused_messages = static_cast<std::uint32_t>(config.limits.sql_refused_messages);
     return limits;
 }
+
+/// Whoever may execute millrace.publish().
+const access::Principal kSqlBackend{.kind = access::Principal::Kind::backend, .name = "SQL"};
 
 /// Runs `task` on the shard and waits for it.
 template <class Function>
@@ -74,6 +81,7 @@ class Application::Impl {
   private:
     void build_shards();
     void start_retention(const config::Config& config);
+    void start_sql();
     void bind_listeners();
     void start();
     void drain();
@@ -136,6 +144,25 @@ void Application::Impl::start_retention(const config::Config& config) {
     store_->start_retention(policy, config_.limits.retention_interval);
 }
 
+void Application::Impl::start_sql() {
+    const auto route = [this](const Message& message) {
+        const access::AuthoriserPtr rules = *rules_.lock();
+        const config::ChannelRule& rule = rules->rule_for(message.channel());
+        const access::Action action = access::publish_action(message.kind());
+        if (!rules->may(kSqlBackend, action, message.channel(), rule).allowed)
+            return store::SqlRoute::forbidden;
+        return rule.store ? store::SqlRoute::stored : store::SqlRoute::live;
+    };
+    const auto deliver = [this](const std::vector<MessagePtr>& messages) {
+        // Waiting for the shard keeps no more than one batch on its way there.
+        on_shard(*shards_.front(), [this, &messages] {
+            for (const MessagePtr& message : messages)
+                static_cast<void>(brokers_.front()->publish({.principal = &kSqlBackend, .message = message}));
+        });
+    };
+    store_->start_sql({route, deliver});
+}
+
 void Application::Impl::build_shards() {
     const unsigned count = config_.resolved_threads();
     context_.config = &config_;
@@ -186,6 +213,7 @@ void Application::Impl::start() {
         bound.port = acceptors_[i]->port();
         spdlog::info("listening on {}", bound.url());
     }
+    start_sql();
     spdlog::info("ready: {} shard(s), store {} (epoch {})", shards_.size(),
                  config_.store.kind == config::StoreKind::postgres ? "PostgreSQL" : "SQLite",
                  store_->epoch());

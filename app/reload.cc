@@ -24,6 +24,9 @@ config::Config with_foundations(config::Config fresh, const config::Config& runn
     limits.sys_interval = running.limits.sys_interval;
     limits.retention_interval = running.limits.retention_interval;
     limits.retention_step_messages = running.limits.retention_step_messages;
+    limits.sql_messages = running.limits.sql_messages;
+    limits.sql_message_bytes = running.limits.sql_message_bytes;
+    limits.sql_refused_messages = running.limits.sql_refused_messages;
     return fresh;
 }
 

@@ -69,6 +69,7 @@ struct Store {
     StoreKind kind = StoreKind::sqlite;              // from url
     std::string path = "millrace-data/millrace.db";  // from url; empty for PostgreSQL
     unsigned lanes = 0;
+    milliseconds sql_poll{50};  // 0: off
     bool operator==(const Store&) const = default;
     unsigned resolved_lanes() const { return lanes == 0 ? 1 : lanes; }
 };
@@ -171,6 +172,9 @@ struct Limits {
     milliseconds sys_interval = std::chrono::seconds(10);
     milliseconds retention_interval = std::chrono::seconds(1);
     std::size_t retention_step_messages = 500;
+    std::size_t sql_messages = 1000;
+    std::size_t sql_message_bytes = kMiB;
+    std::size_t sql_refused_messages = 10'000;
     bool operator==(const Limits&) const = default;
 };
 

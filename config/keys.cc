@@ -103,6 +103,10 @@ constexpr auto kKeys = std::to_array<Key>({
      "The embedded SQLite (`sqlite:FILE`, relative to the working directory) or PostgreSQL (any libpq URL)."},
     {"store.lanes", at<&Config::store, &Store::lanes>, count(1, 64, "auto"),
      "Writers, each a thread with its own connection; SQLite takes one. `auto` is 1."},
+    {"store.sql_poll", at<&Config::store, &Store::sql_poll>, duration(10, kHour, "off"),
+     "How often PostgreSQL is asked for what `millrace.publish()` has published; `off`: it waits there. "
+     "SQLite "
+     "has no such function."},
 
     {"realtime", nullptr, kNone, "The WebSocket bridge for browsers."},
     {"realtime.key", at<&Config::realtime, &Realtime::key>,
@@ -253,6 +257,14 @@ constexpr auto kKeys = std::to_array<Key>({
      "How often the store looks for messages that `retention` lets go."},
     {"limits.retention_step_messages", limit<&Limits::retention_step_messages>, count(1, 100'000),
      "Messages deleted in one transaction of retention or of a purge; publishing goes on in between."},
+    {"limits.sql_messages", limit<&Limits::sql_messages>, count(1, 100'000),
+     "Messages published by SQL that are under way to their channels at a time; the others wait in the "
+     "database."},
+    {"limits.sql_message_bytes", limit<&Limits::sql_message_bytes>, bytes(1, kGiB),
+     "The largest message `millrace.publish()` accepts."},
+    {"limits.sql_refused_messages", limit<&Limits::sql_refused_messages>, count(0, 1'000'000),
+     "The newest so many messages published by SQL that could not be delivered are kept in "
+     "`millrace.outbox_refused`."},
 
     {"log", nullptr, kNone, "What is logged, to stderr."},
     {"log.level", at<&Config::log, &Log::level>, kNone, "The least severe level that is logged."},

@@ -4,6 +4,7 @@
 
 #include "core/message_json.h"
 #include "http/session.h"
+#include "store/sql_relay.h"
 
 namespace millrace::http {
 namespace {
@@ -111,6 +112,21 @@ void append_sample(ByteBuffer& out, std::string_view name, std::string_view labe
     out.append("\n");
 }
 
+void append_sql(ByteBuffer& out, const store::SqlCounters& sql) {
+    constexpr std::string_view kEnded = "millrace_sql_messages_total";
+    append_head(out, kEnded, "counter", "Messages published by SQL, by what became of them.");
+    append_sample(out, kEnded, "{result=\"stored\"}", sql.stored.value());
+    append_sample(out, kEnded, "{result=\"repeated\"}", sql.repeated.value());
+    append_sample(out, kEnded, "{result=\"live\"}", sql.live.value());
+    constexpr std::string_view kRefused = "millrace_sql_messages_refused_total";
+    append_head(out, kRefused, "counter",
+                "Messages published by SQL that could not be delivered, by reason.");
+    append_sample(out, kRefused, "{reason=\"too_large\"}", sql.refused_too_large.value());
+    append_sample(out, kRefused, "{reason=\"invalid_channel\"}", sql.refused_channel.value());
+    append_sample(out, kRefused, "{reason=\"not_authorised\"}", sql.refused_not_authorised.value());
+    append_sample(out, kRefused, "{reason=\"malformed\"}", sql.refused_malformed.value());
+}
+
 }  // namespace
 
 void serve_health(Exchange& exchange) {
@@ -133,6 +149,7 @@ void serve_metrics(Exchange& exchange) {
     }
     append_head(body, "millrace_store_reachable", "gauge", "Whether the store could be reached last time.");
     append_sample(body, "millrace_store_reachable", "", broker.store().reachable() ? 1 : 0);
+    if (const store::SqlCounters* sql = broker.store().sql_counters()) append_sql(body, *sql);
     exchange.session.answer({.status = 200,
                              .content_type = "text/plain; version=0.0.4; charset=utf-8",
                              .body = body.text(),

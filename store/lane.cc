@@ -126,9 +126,14 @@ void Lane::next_batch() {
 void Lane::commit() {
     while (!batch_.empty()) {
         std::vector<MessagePtr> messages;
+        std::vector<std::int64_t> sql_rows;
         messages.reserve(batch_.size());
-        for (const Waiting& waiting : batch_) messages.push_back(waiting.append.message);
-        const Result<std::vector<Receipt>> receipts = log_->append(messages);
+        for (const Waiting& waiting : batch_) {
+            messages.push_back(waiting.append.message);
+            if (waiting.append.sql_row != 0) sql_rows.push_back(waiting.append.sql_row);
+        }
+        const Result<std::vector<Receipt>> receipts =
+            sql_rows.empty() ? log_->append(messages) : log_->move(messages, sql_rows);
         if (receipts) {
             reachable_ = true;
             succeed(*receipts);
@@ -197,9 +202,14 @@ void Lane::give_up() {
 
 void Lane::expire() {
     const TimePoint now = steady_now();
+    // What SQL has published is in the database already and waits as long as that is away: told that it has
+    // failed, its relay would hand it in again, behind those that came later.
+    const auto is_late = [&](const Waiting& waiting) {
+        return now - waiting.since >= limits_.wait && waiting.append.sql_row == 0;
+    };
     std::vector<Committed> run;
     for (Waiting& waiting : batch_) {
-        if (waiting.answered || now - waiting.since < limits_.wait) continue;
+        if (waiting.answered || !is_late(waiting)) continue;
         // Its commit may be found to have happened: then it is delivered, but nobody waits for it any more.
         waiting.answered = true;
         run.push_back({waiting.append, {.error = Errc::store_unavailable}});
@@ -209,7 +219,8 @@ void Lane::expire() {
     const auto young = std::find_if(backlog_.begin(), backlog_.end(), [&](const Waiting& waiting) {
         return now - waiting.since < limits_.wait;
     });
-    fail(backlog_, static_cast<std::size_t>(young - backlog_.begin()), Errc::store_unavailable);
+    const auto staying = std::stable_partition(backlog_.begin(), young, is_late);
+    fail(backlog_, static_cast<std::size_t>(staying - backlog_.begin()), Errc::store_unavailable);
 }
 
 void Lane::fail(std::deque<Waiting>& waiting, std::size_t count, error_code error) {

@@ -1,6 +1,8 @@
 // The Log port: what a store must be able to do. Implementations: sqlite/, postgres/.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -14,6 +16,14 @@
 #include "core/result.h"
 
 namespace millrace::store {
+
+/// Of publishing by SQL.
+struct SqlLimits {
+    std::chrono::milliseconds poll{50};  ///< how often is looked for new rows; 0: not at all
+    std::uint32_t messages = 1000;       ///< under way to their channels at a time
+    std::size_t message_bytes = 1'048'576;
+    std::uint32_t refused_messages = 10'000;  ///< how many of what was refused are kept
+};
 
 /// Where one message of a batch ended up.
 struct Receipt {
@@ -32,6 +42,13 @@ class Log {
     /// again. Errc::store_unavailable: what became of the batch is not known; settle() before the next
     /// append(). Any other error: the batch was refused as a whole, nothing of it is stored.
     virtual Result<std::vector<Receipt>> append(std::span<const MessagePtr> batch) = 0;
+    /// The same, and in the same transaction takes these rows out of the SqlOutbox. A Log whose database has
+    /// none is never given any.
+    virtual Result<std::vector<Receipt>> move(std::span<const MessagePtr> batch,
+                                              std::span<const std::int64_t> sql_rows) {
+        static_cast<void>(sql_rows);
+        return append(batch);
+    }
     /// Finds out what became of the batch that append() left open, once the database can be reached again.
     /// Its receipts: it was committed after all. None: it was not and never will be.
     virtual Result<std::vector<Receipt>> settle() = 0;
@@ -100,6 +117,26 @@ class Maintenance {
                                                               std::uint32_t limit) = 0;
 };
 
+/// A message that another program has published by SQL.
+struct SqlRow {
+    std::int64_t id = 0;
+    Result<MessagePtr> message;  ///< or why it can be none
+};
+
+/// What other programs have published in transactions of their own, until it is moved to where it goes.
+/// Blocks; used by one thread.
+class SqlOutbox {
+  public:
+    virtual ~SqlOutbox() = default;
+    /// The oldest of what is committed, in the order of the commits; fewer than `limit` also when they are
+    /// large.
+    virtual Result<std::vector<SqlRow>> read(std::uint32_t limit) = 0;
+    /// Deletes and commits; those that were there until now.
+    virtual Result<std::vector<std::int64_t>> take(std::span<const std::int64_t> ids) = 0;
+    /// Puts a row that cannot be delivered where people can read it, and why.
+    virtual error_code refuse(std::int64_t id, error_code reason) = 0;
+};
+
 /// An opened database: migrated, locked for this process, its epoch known. Made at start-up; outlives the
 /// logs and readers it opens. All members may be called from any thread.
 class Backend {
@@ -110,6 +147,11 @@ class Backend {
     virtual std::unique_ptr<Log> open_log() = 0;
     virtual std::unique_ptr<Reader> open_reader() = 0;
     virtual std::unique_ptr<Maintenance> open_maintenance() = 0;
+    /// nullptr: this database has none.
+    virtual std::unique_ptr<SqlOutbox> open_sql_outbox(const SqlLimits& limits) {
+        static_cast<void>(limits);
+        return nullptr;
+    }
 };
 
 }  // namespace millrace::store

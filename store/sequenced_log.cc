@@ -76,7 +76,15 @@ void SequencedLog::number(std::span<const Receipt> stored) {
     }
 }
 
-Result<std::vector<Receipt>> SequencedLog::append(std::span<const MessagePtr> batch) {
+error_code SequencedLog::write(std::span<const std::int64_t> sql_rows) {
+    if (!sql_rows.empty()) return table_->move(plan_.rows, plan_.at_us, sql_rows);
+    if (!plan_.rows.empty()) return table_->insert(plan_.rows, plan_.at_us);
+    table_->rollback();
+    return {};
+}
+
+Result<std::vector<Receipt>> SequencedLog::move(std::span<const MessagePtr> batch,
+                                                std::span<const std::int64_t> sql_rows) {
     if (!connected_) {
         if (const error_code error = table_->recover()) return error;
         connected_ = true;
@@ -88,11 +96,7 @@ Result<std::vector<Receipt>> SequencedLog::append(std::span<const MessagePtr> ba
     plan_.messages.assign(batch.begin(), batch.end());
     plan_.at_us = wall_clock_us();
     number(*stored);
-    if (plan_.rows.empty()) {
-        table_->rollback();
-    } else if (const error_code error = table_->insert(plan_.rows, plan_.at_us)) {
-        return fail(error);
-    }
+    if (const error_code error = write(sql_rows)) return fail(error);
     return finish();
 }
 
@@ -117,6 +121,7 @@ error_code SequencedLog::fail(error_code error) {
 Result<std::vector<Receipt>> SequencedLog::settle() {
     if (const error_code error = table_->recover()) return error;
     connected_ = true;
+    // Nothing but repeats, perhaps of rows of the SqlOutbox: doing it again finds the same.
     if (plan_.rows.empty()) return std::vector<Receipt>{};
     // A batch is one transaction and its channels have no other writer: one row stands for all.
     const Result<bool> stored = table_->stored(plan_.rows.front(), plan_.at_us);

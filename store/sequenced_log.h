@@ -47,6 +47,13 @@ class Table {
     virtual Result<std::vector<Receipt>> find(std::span<const Key> keys) = 0;
     /// Writes the rows and commits.
     virtual error_code insert(std::span<const Row> rows, std::int64_t at_us) = 0;
+    /// The same, and takes these rows out of the SqlOutbox: all or nothing. Refuses when one of those is
+    /// gone, unless there is nothing to write. For a database that has an outbox.
+    virtual error_code move(std::span<const Row> rows, std::int64_t at_us,
+                            std::span<const std::int64_t> sql_rows) {
+        static_cast<void>(sql_rows);
+        return insert(rows, at_us);
+    }
     /// Forgets what channels() made.
     virtual void rollback() = 0;
     /// Whether the row is there with this time, or was and has been trimmed since: one of another writer does
@@ -60,7 +67,11 @@ class SequencedLog final : public Log {
   public:
     explicit SequencedLog(std::unique_ptr<Table> table) : table_(std::move(table)) {}
 
-    Result<std::vector<Receipt>> append(std::span<const MessagePtr> batch) override;
+    Result<std::vector<Receipt>> append(std::span<const MessagePtr> batch) override {
+        return move(batch, {});
+    }
+    Result<std::vector<Receipt>> move(std::span<const MessagePtr> batch,
+                                      std::span<const std::int64_t> sql_rows) override;
     Result<std::vector<Receipt>> settle() override;
 
   private:
@@ -84,6 +95,7 @@ class SequencedLog final : public Log {
     Result<std::vector<Receipt>> stored_receipts(std::span<const MessagePtr> batch);
     void number(std::span<const Receipt> stored);
     std::vector<Receipt> finish();
+    error_code write(std::span<const std::int64_t> sql_rows);
     error_code fail(error_code error);
 
     std::unique_ptr<Table> table_;

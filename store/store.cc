@@ -5,15 +5,27 @@
 #include "store/housekeeper.h"
 #include "store/lane.h"
 #include "store/reader_pool.h"
+#include "store/sql_relay.h"
 
 namespace millrace::store {
+namespace {
+
+std::unique_ptr<SqlRelay> open_relay(Backend& backend, const SqlLimits& limits, CommitSink& sink) {
+    std::unique_ptr<SqlOutbox> outbox = limits.poll.count() != 0 ? backend.open_sql_outbox(limits) : nullptr;
+    if (outbox == nullptr) return nullptr;
+    return std::make_unique<SqlRelay>(std::move(outbox), limits, sink);
+}
+
+}  // namespace
 
 Store::Store(std::unique_ptr<Backend> backend, const Limits& limits, CommitSink& sink)
     : backend_(std::move(backend)),
+      relay_(open_relay(*backend_, limits.sql, sink)),
       readers_(std::make_unique<ReaderPool>(*backend_, limits.readers, limits.reader_queue)),
       housekeeper_(std::make_unique<Housekeeper>(backend_->open_maintenance(), limits.trim_messages)) {
+    CommitSink& first = relay_ != nullptr ? *relay_ : sink;
     for (unsigned i = 0; i < limits.lanes; ++i) {
-        lanes_.push_back(std::make_unique<Lane>(i, backend_->open_log(), limits, sink));
+        lanes_.push_back(std::make_unique<Lane>(i, backend_->open_log(), limits, first));
     }
 }
 
@@ -55,12 +67,21 @@ void Store::start_retention(RetentionPolicy policy, std::chrono::milliseconds in
     housekeeper_->start_retention(std::move(policy), interval);
 }
 
+void Store::start_sql(SqlRules rules) {
+    if (relay_ != nullptr) relay_->start(std::move(rules), *this);
+}
+
+const SqlCounters* Store::sql_counters() const {
+    return relay_ != nullptr ? &relay_->counters() : nullptr;
+}
+
 bool Store::reachable() const {
     return readers_->reachable() &&
            std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->reachable(); });
 }
 
 void Store::drain() {
+    if (relay_ != nullptr) relay_->stop();
     for (const std::unique_ptr<Lane>& lane : lanes_) lane->stop();
     readers_->stop();
     housekeeper_->stop();

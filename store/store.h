@@ -21,12 +21,15 @@ namespace millrace::store {
 class Housekeeper;
 class Lane;
 class ReaderPool;
+class SqlRelay;
+struct SqlCounters;
 
 /// A message on its way into the log, and who waits for the answer.
 struct Append {
     MessagePtr message;
     ConnectionId origin;  ///< generation 0: nobody waits
     std::uint64_t token = 0;
+    std::int64_t sql_row = 0;  ///< the row of the SqlOutbox that it comes from; 0: another door
 };
 
 /// An append that has ended: committed, repeated or failed.
@@ -54,6 +57,16 @@ struct Purged {
 /// What holds for a channel; asked on the housekeeper's thread.
 using RetentionPolicy = std::function<config::Retention(std::string_view channel)>;
 
+/// Where a message that was published by SQL goes.
+enum class SqlRoute : std::uint8_t { stored, live, forbidden };
+
+/// What publishing by SQL needs to know of the rest of the server; called on the relay's thread.
+struct SqlRules {
+    std::function<SqlRoute(const Message&)> route;
+    /// Takes messages for live channels, in order; returns when they are on their way to their readers.
+    std::function<void(const std::vector<MessagePtr>&)> deliver;
+};
+
 struct Limits {
     unsigned lanes = 1;
     unsigned readers = 2;
@@ -66,6 +79,7 @@ struct Limits {
     std::size_t reader_queue = 4096;
     /// How many messages one transaction of retention or of a purge deletes.
     std::uint32_t trim_messages = 500;
+    SqlLimits sql;
 };
 
 /// Lanes and readers over one backend. Any thread may call; lives from start-up to the end of the drain.
@@ -94,6 +108,11 @@ class Store {
     /// Before the shards run: from now on messages go when their channel's rule says so.
     void start_retention(RetentionPolicy policy, std::chrono::milliseconds interval);
 
+    /// Once the shards run: from now on what is published by SQL is delivered, where the database can do it.
+    void start_sql(SqlRules rules);
+    /// nullptr: it cannot. Any thread.
+    const SqlCounters* sql_counters() const;
+
     /// Whether the last attempt to commit or read got through to the database; any thread.
     bool reachable() const;
 
@@ -104,6 +123,7 @@ class Store {
     Lane& lane_of(std::string_view channel);
 
     std::unique_ptr<Backend> backend_;
+    const std::unique_ptr<SqlRelay> relay_;  ///< hears of every commit: goes after the lanes
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::unique_ptr<ReaderPool> readers_;
     std::unique_ptr<Housekeeper> housekeeper_;

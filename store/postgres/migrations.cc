@@ -8,7 +8,8 @@ namespace {
 
 // Applied steps are never changed; a new one is added at the end. The numbers in the view are those of
 // store/flags.h. A channel's name may be longer than a B-tree entry, hence the hash. `json`, unlike `jsonb`,
-// takes whatever JSON there is: \u0000, numbers of any size.
+// takes whatever JSON there is: \u0000, numbers of any size. Why the outbox is made so:
+// docs/decisions/0013-sql-outbox.md.
 constexpr const char* kSteps[] = {
     R"sql(
 create schema if not exists millrace;
@@ -49,6 +50,86 @@ create view millrace.messages(channel, seq, id, type, at, data, encoding, client
 )sql",
     R"sql(
 create index message_retained on millrace.message(channel_id, seq) where flags & 8 <> 0;
+)sql",
+    R"sql(
+insert into millrace.meta values ('sql_message_bytes', '1048576');
+create sequence millrace.outbox_clock;
+create table millrace.outbox(
+    id bigint generated always as identity primary key,
+    position bigint,
+    at timestamptz not null default clock_timestamp(),
+    channel text not null,
+    type text not null,
+    message_id text,
+    retain boolean not null,
+    to_dbo_id bigint,
+    to_row_id bigint,
+    data text not null)
+    with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+create index outbox_order on millrace.outbox(position, id);
+create table millrace.outbox_refused(
+    number bigint generated always as identity primary key,
+    reason text not null,
+    refused_at timestamptz not null default clock_timestamp(),
+    like millrace.outbox);
+
+create function millrace.outbox_commits() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update millrace.outbox set position = nextval('millrace.outbox_clock') where id = new.id;
+    return null;
+end $$;
+create constraint trigger outbox_commits after insert on millrace.outbox
+    deferrable initially deferred for each row execute function millrace.outbox_commits();
+
+create function millrace.outbox_take(ids bigint[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    gone bigint;
+begin
+    delete from millrace.outbox where id = any (ids);
+    get diagnostics gone = row_count;
+    if gone <> cardinality(ids) then
+        raise exception 'somebody else has deleted rows of millrace.outbox' using errcode = 'data_exception';
+    end if;
+end $$;
+
+create function millrace.publish(channel text, data text, type text default 'event', id text default null,
+    retain boolean default false, to_dbo_id bigint default null, to_row_id bigint default null) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+    longest bigint := (select value::bigint from millrace.meta where key = 'sql_message_bytes');
+    fault text := case
+        when channel is null or channel = '' then 'the channel has no name'
+        when octet_length(channel) > 65535 then 'the name of the channel is longer than 65535 bytes'
+        when channel ~ '[+#]' then '+ and # stand in no name of a channel'
+        when channel like '$%' then 'channels whose names begin with $ are the server''s own'
+        when data is null then 'the data is null; the JSON value is written ''null'''
+        when octet_length(data) > longest then
+            format('the data has more than %s bytes (limits.sql_message_bytes)', longest)
+        when type is null or type not in ('event', 'message') then 'type must be ''event'' or ''message'''
+        when octet_length(id) not between 1 and 255 then 'id must have 1 to 255 bytes'
+        when to_dbo_id <= 0 or to_row_id <= 0 or (to_dbo_id is null and to_row_id is not null) then
+            'to_dbo_id and to_row_id must be positive, and to_row_id needs to_dbo_id' end;
+    place bigint;
+begin
+    if fault is not null then
+        raise exception 'millrace.publish: %', fault using errcode = 'invalid_parameter_value';
+    end if;
+    perform data::json;
+    insert into millrace.outbox(channel, type, message_id, retain, to_dbo_id, to_row_id, data)
+        values (channel, type, id, coalesce(retain, false), to_dbo_id, to_row_id, data)
+        returning outbox.id into place;
+    return place;
+end $$;
+create function millrace.publish(channel text, data json, type text default 'event', id text default null,
+    retain boolean default false, to_dbo_id bigint default null, to_row_id bigint default null) returns bigint
+language sql as 'select millrace.publish($1, $2::text, $3, $4, $5, $6, $7)';
+create function millrace.publish(channel text, data jsonb, type text default 'event', id text default null,
+    retain boolean default false, to_dbo_id bigint default null, to_row_id bigint default null) returns bigint
+language sql as 'select millrace.publish($1, $2::text, $3, $4, $5, $6, $7)';
+revoke execute on all functions in schema millrace from public;
 )sql",
 };
 constexpr int kNewest = static_cast<int>(std::size(kSteps));

@@ -13,6 +13,12 @@ Column::Column(Type type, std::size_t count) : type_(type) {
     bytes_.u32(1);
 }
 
+Column Column::of(std::span<const std::int64_t> values) {
+    Column column(Type::int8, values.size());
+    for (const std::int64_t value : values) column.add(value);
+    return column;
+}
+
 void Column::add(std::int64_t value) {
     all_null_ = false;
     if (type_ == Type::int2) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,7 @@ constexpr std::int64_t kEpochOffset_us = 946'684'800'000'000;
 class Column {
   public:
     Column(Type type, std::size_t count);
+    static Column of(std::span<const std::int64_t> values);
     void add(std::int64_t value);
     void add(ByteView bytes);
     void add(std::string_view text) { add(as_bytes(text)); }

@@ -4,6 +4,7 @@
 
 #include "store/postgres/owner.h"
 #include "store/postgres/postgres_maintenance.h"
+#include "store/postgres/postgres_outbox.h"
 #include "store/postgres/postgres_reader.h"
 #include "store/postgres/postgres_table.h"
 
@@ -22,6 +23,9 @@ class PostgresBackend final : public Backend {
     std::unique_ptr<Reader> open_reader() override { return std::make_unique<PostgresReader>(owner_.url()); }
     std::unique_ptr<Maintenance> open_maintenance() override {
         return std::make_unique<PostgresMaintenance>(owner_);
+    }
+    std::unique_ptr<SqlOutbox> open_sql_outbox(const SqlLimits& limits) override {
+        return std::make_unique<PostgresOutbox>(owner_, limits);
     }
 
   private:

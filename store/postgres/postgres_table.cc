@@ -37,12 +37,18 @@ from unnest($1::bigint[], $2::text[]) with ordinality k(channel_id, id, place)
 cross join lateral (
     select seq, at from millrace.message where channel_id = k.channel_id and id = k.id limit 1) m)sql";
 
-constexpr const char* kInsert = R"sql(
+const std::string kInsert = R"sql(
 insert into millrace.message(channel_id, seq, at, flags, payload, id, client, properties, expiry_s, dbo_id, row_id)
 select channel_id, seq, $1::timestamptz, flags, payload, id, client, properties, expiry_s, dbo_id, row_id
 from unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bytea[], $6::text[], $7::text[], $8::bytea[],
             $9::bigint[], $10::bigint[], $11::bigint[])
      r(channel_id, seq, flags, payload, id, client, properties, expiry_s, dbo_id, row_id))sql";
+
+const std::string kMove =
+    "with taken as materialized (select millrace.outbox_take($12::bigint[]))" + kInsert + ", taken";
+
+/// For a batch of nothing but repeats, which may be done twice.
+constexpr const char* kForget = "delete from millrace.outbox where id = any ($1::bigint[])";
 
 constexpr const char* kStored =
     "select 1 from millrace.message where channel_id = $1::bigint and seq = $2::bigint and at = "
@@ -60,7 +66,9 @@ error_code PostgresTable::failed(error_code error) const {
 error_code PostgresTable::prepare() {
     error_code error = connection_.prepare("channels", kChannels);
     if (!error) error = connection_.prepare("find", kFind);
-    if (!error) error = connection_.prepare("insert", kInsert);
+    if (!error) error = connection_.prepare("insert", kInsert.c_str());
+    if (!error) error = connection_.prepare("move", kMove.c_str());
+    if (!error) error = connection_.prepare("forget", kForget);
     if (!error) error = connection_.prepare("stored", kStored);
     return error;
 }
@@ -119,7 +127,18 @@ Result<std::vector<Receipt>> PostgresTable::find(std::span<const Key> keys) {
     return receipts;
 }
 
-error_code PostgresTable::insert(std::span<const Row> rows, std::int64_t at_us) {
+error_code PostgresTable::move(std::span<const Row> rows, std::int64_t at_us,
+                               std::span<const std::int64_t> sql_rows) {
+    if (!rows.empty()) return write("move", rows, at_us, sql_rows);
+    const Column ids = Column::of(sql_rows);
+    Parameters parameters;
+    parameters.add(ids);
+    const Result<Answer> answer = connection_.execute("forget", parameters);
+    return answer ? error_code{} : failed(answer.error());
+}
+
+error_code PostgresTable::write(const char* statement, std::span<const Row> rows, std::int64_t at_us,
+                                std::span<const std::int64_t> sql_rows) {
     const std::size_t count = rows.size();
     Column channel_id(Type::int8, count), seq(Type::int8, count), flags(Type::int2, count);
     Column payload(Type::bytea, count), id(Type::text, count), client(Type::text, count);
@@ -144,7 +163,9 @@ error_code PostgresTable::insert(std::span<const Row> rows, std::int64_t at_us) 
          {&channel_id, &seq, &flags, &payload, &id, &client, &properties, &expiry_s, &dbo_id, &row_id}) {
         parameters.add(*column);
     }
-    const Result<Answer> answer = connection_.execute("insert", parameters);
+    const Column taken = Column::of(sql_rows);
+    if (!sql_rows.empty()) parameters.add(taken);
+    const Result<Answer> answer = connection_.execute(statement, parameters);
     return answer ? error_code{} : failed(answer.error());
 }
 

@@ -18,13 +18,19 @@ class PostgresTable final : public Table {
     error_code recover() override;
     Result<std::vector<Channel>> channels(std::span<const std::string_view> names) override;
     Result<std::vector<Receipt>> find(std::span<const Key> keys) override;
-    error_code insert(std::span<const Row> rows, std::int64_t at_us) override;
+    error_code insert(std::span<const Row> rows, std::int64_t at_us) override {
+        return write("insert", rows, at_us, {});
+    }
+    error_code move(std::span<const Row> rows, std::int64_t at_us,
+                    std::span<const std::int64_t> sql_rows) override;
     /// A channel without messages does no harm.
     void rollback() override {}
     Result<bool> stored(const Row& row, std::int64_t at_us) override;
 
   private:
     error_code prepare();
+    error_code write(const char* statement, std::span<const Row> rows, std::int64_t at_us,
+                     std::span<const std::int64_t> sql_rows);
     /// Logs what the server said.
     error_code failed(error_code error) const;
 

@@ -251,6 +251,22 @@ TEST_F(LaneTest, WhatWasCommittedAfterAllIsStillDelivered) {
     EXPECT_EQ(taken[1].append.origin.generation, 0u);
 }
 
+TEST_F(LaneTest, WhatSqlPublishedWaitsAsLongAsItTakes) {
+    limits_.wait = 50ms;
+    script_.lock()->fates = {Fate::lose};
+    script_.lock()->settles_that_fail = 1;
+    for (const std::int64_t row : {0, 8, 0, 9}) {
+        const std::string payload = std::to_string(row);
+        const MessagePtr message = Message::create({.channel = "a", .payload = as_bytes(payload)});
+        ASSERT_TRUE(lane().push({message, {}, 0, row}));
+    }
+    lane().wake();
+    ASSERT_TRUE(sink_.wait_for(4));
+    EXPECT_THAT(script_.lock()->stored, ElementsAre("8", "9"));
+    EXPECT_THAT(errors(), testing::UnorderedElementsAre(Errc::store_unavailable, Errc::store_unavailable,
+                                                        error_code{}, error_code{}));
+}
+
 TEST_F(LaneTest, APoisonedMessageFailsAlone) {
     hold();
     for (int i = 0; i < 5; ++i) ASSERT_TRUE(push("good"));

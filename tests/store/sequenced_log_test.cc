@@ -18,6 +18,7 @@ struct FakeDatabase {
     std::map<std::pair<std::int64_t, std::uint64_t>, std::int64_t> rows;  ///< (channel, seq) -> at
     Insert next_insert = Insert::works;
     bool away = false;
+    std::vector<std::int64_t> moved;
     int recoveries = 0;
     int channel_queries = 0;
 };
@@ -54,6 +55,12 @@ class FakeTable final : public Table {
         if (how == is_lost) return Errc::store_unavailable;
         for (const Row& row : rows) database_.rows[{row.channel_id, row.seq}] = at_us;
         return how == works ? error_code{} : make_error_code(Errc::store_unavailable);
+    }
+    error_code move(std::span<const Row> rows, std::int64_t at_us,
+                    std::span<const std::int64_t> sql_rows) override {
+        if (const error_code error = insert(rows, at_us)) return error;
+        database_.moved.insert(database_.moved.end(), sql_rows.begin(), sql_rows.end());
+        return {};
     }
     void rollback() override {}
     Result<bool> stored(const Row& row, std::int64_t at_us) override {
@@ -115,6 +122,16 @@ TEST_F(SequencedLogTest, ARowOfAnotherWriterIsNotTakenForOurs) {
     ASSERT_TRUE(settled);
     EXPECT_THAT(*settled, IsEmpty());
     EXPECT_THAT(seqs(*log_.append(two_)), ElementsAre(3, 1));
+}
+
+TEST_F(SequencedLogTest, RowsOfSqlGoWithTheBatch) {
+    const std::vector<std::int64_t> rows = {7, 8};
+    ASSERT_TRUE(log_.append(one_));
+    database_.next_insert = Insert::is_refused;
+    ASSERT_FALSE(log_.move(two_, rows));
+    EXPECT_THAT(database_.moved, IsEmpty());
+    EXPECT_THAT(seqs(*log_.move(two_, rows)), ElementsAre(2, 1));
+    EXPECT_THAT(database_.moved, ElementsAre(7, 8));
 }
 
 TEST_F(SequencedLogTest, ARefusedBatchLeavesNoHole) {
