@@ -158,6 +158,7 @@ struct Limits {
     milliseconds session_expiry = std::chrono::hours(24);
     std::size_t session_queue_messages = 100'000;
     std::size_t session_queue_bytes = 64 * kMiB;
+    std::size_t session_positions = 1000;
     std::size_t retained_messages = 1'000'000;
     std::size_t retained_bytes = kGiB;
 

@@ -234,6 +234,9 @@ constexpr auto kKeys = std::to_array<Key>({
      "Messages queued for one client."},
     {"limits.session_queue_bytes", limit<&Limits::session_queue_bytes>, bytes(64 * kKiB, 1024 * kGiB),
      "The same in bytes."},
+    {"limits.session_positions", limit<&Limits::session_positions>, count(1, 1'000'000),
+     "Stored channels that one session has missed messages of and will read from the log; those of further "
+     "ones are queued."},
     {"limits.retained_messages", limit<&Limits::retained_messages>, count(0, kMany),
      "Retained messages in all."},
     {"limits.retained_bytes", limit<&Limits::retained_bytes>, bytes(0, 1024 * kGiB), "The same in bytes."},

@@ -35,6 +35,7 @@ struct Counters {
     Counter messages_out;  ///< handed to a subscriber's connection
     Counter dropped_outbox_full;
     Counter dropped_queue_full;
+    Counter positions_lost;  ///< of MQTT sessions in stored channels: what they still wanted was deleted
     Counter dropped_expired;
     Counter dropped_too_large;      ///< over the packet size that the receiver accepts
     Counter dropped_overloaded;     ///< QoS 0 that a full lane would not take

@@ -17,8 +17,8 @@ namespace millrace::store {
 /// held, they are dropped, since the store has them, and read. Belongs to its follower, on that one's shard.
 class CatchUp {
   public:
-    /// Who is catching up. caught_up() and failed() are the last calls of whatever led to them, so they may
-    /// destroy the CatchUp.
+    /// Who is catching up. read(), caught_up() and failed() are the last calls of whatever led to them, so
+    /// they may destroy the CatchUp.
     class Follower {
       public:
         /// The page has to come to on_page(), later.

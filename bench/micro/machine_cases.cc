@@ -35,7 +35,11 @@ class Exchange final : private mqtt::Host {
     void feed(const ByteBuffer& packets) {
         if (machine_.feed(packets.view()) != packets.size()) throw std::runtime_error("not all was taken");
     }
-    void deliver(const MessagePtr& message, std::uint8_t qos) { machine_.deliver(message, qos, false, {}); }
+    void deliver(const MessagePtr& message, std::uint8_t qos) {
+        Terms terms;
+        terms.qos = qos;
+        machine_.deliver(message, terms);
+    }
     /// What was written leaves.
     void flush() {
         if (out_.empty()) throw std::runtime_error("nothing was written");

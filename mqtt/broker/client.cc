@@ -7,6 +7,7 @@
 #include "mqtt/broker/client_message.h"
 #include "mqtt/broker/credentials.h"
 #include "mqtt/broker/entrance.h"
+#include "mqtt/broker/replay.h"
 #include "mqtt/broker/session_table.h"
 #include "mqtt/broker/sys_topics.h"
 
@@ -32,6 +33,7 @@ std::size_t Client::on_bytes(ByteView bytes) {
     const std::size_t used = machine_.feed(bytes);
     if (used != 0) last_packet_ = sessions_.shard().timers().now();
     if (machine_.waiting()) connection_.pause();
+    read_log_on();
     wake_if_needed();
     return used;
 }
@@ -112,6 +114,7 @@ void Client::watch_time() {
 
 void Client::on_drained() {
     machine_.drained();
+    read_log_on();
     wake_if_needed();
     read_on_if_possible();
 }
@@ -120,6 +123,24 @@ void Client::on_published(std::uint64_t token, const PublishResult& result) {
     machine_.published(token, result.error);
     wake_if_needed();
     read_on_if_possible();
+}
+
+/// There may be room for what the session reads of the log.
+void Client::read_log_on() {
+    if (session_ != nullptr && seat_->replay() != nullptr) seat_->replay()->go_on();
+}
+
+void Client::read(store::Range range, std::uint32_t ticket) {
+    Shard& shard = sessions_.shard();
+    // Once MQTT is spoken on a connection, nothing else ever is.
+    auto done = [&shard, id = connection_.id(), ticket](Result<store::Page> page) {
+        Connection* connection = shard.connections().find(id);
+        if (connection == nullptr) return;
+        const Client& client = static_cast<Client&>(connection->protocol());
+        if (client.session_ == nullptr || client.seat_->replay() == nullptr) return;
+        client.seat_->replay()->on_page(ticket, std::move(page));
+    };
+    sessions_.broker().store().read(std::move(range), shard, std::move(done));
 }
 
 void Client::wake_if_needed() {
@@ -302,8 +323,12 @@ void Client::send_retained(const Subscription& subscription) {
     const std::span<const std::uint32_t> identifiers(&identifier, identifier == 0 ? 0 : 1);
     sessions_.broker().retained().match(subscription.filter, [&](const MessagePtr& message) {
         if (!sessions_.broker().authoriser().may_receive(seat_->principal(), *message)) return;
-        machine_.deliver(message, std::min(subscription.qos, message->qos()), true,
-                         identifiers);  // [MQTT-3.3.1-8]
+        if (seat_->replay() != nullptr && seat_->replay()->brings(*message)) return;
+        Terms terms;
+        terms.qos = std::min(subscription.qos, message->qos());
+        terms.retain = true;  // [MQTT-3.3.1-8]
+        terms.identifiers = identifiers;
+        machine_.deliver(message, terms);
     });
 }
 

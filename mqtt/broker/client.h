@@ -42,11 +42,16 @@ class Client : public Protocol, private Host {
     void send_away(ReasonCode code, const char* why) { machine_.end(code, why); }
     /// Somebody else connected with the client id; the session is theirs.
     void taken_over();
-    void send(const MessagePtr& message, std::uint8_t qos, bool retain,
-              std::span<const std::uint32_t> identifiers, const Share* share = nullptr) {
-        machine_.deliver(message, qos, retain, identifiers, share);
+    /// As Machine::offer.
+    [[nodiscard]] Machine::DropReason offer(const MessagePtr& message, const Terms& terms) {
+        const Machine::DropReason reason = machine_.offer(message, terms);
         connection_.wake();
+        return reason;
     }
+    bool has_room(std::size_t bytes) const { return machine_.has_room(bytes); }
+    /// Reads from the store for the session's Replay, which gets the answer unless the connection ends
+    /// before.
+    void read(store::Range range, std::uint32_t ticket);
 
   protected:
     /// The machine writes to `out`, which somebody else moves into the connection's.
@@ -83,6 +88,7 @@ class Client : public Protocol, private Host {
     bool payload_allowed(std::string_view topic, ByteView payload, const Properties& properties) const;
     const std::string& client_json();
     void wake_if_needed();
+    void read_log_on();
     void read_on_if_possible();
     void leave_seat();
 

@@ -8,11 +8,23 @@
 #include "core/utf8.h"
 
 namespace millrace::mqtt {
+namespace {
 
-std::string describe_client(std::string_view client_id, const access::Principal& principal) {
+/// How the description of a client begins.
+std::string begin_client(std::string_view client_id) {
     std::string name(kMqttSocketId);
     name += client_id;
-    std::string text = "{\"socketId\":" + boost::json::serialize(boost::json::value(name));
+    return "{\"socketId\":" + boost::json::serialize(boost::json::value(name));
+}
+
+}  // namespace
+
+bool is_written_by(const Message& message, std::string_view client_id) {
+    return message.client().starts_with(begin_client(client_id) + ",");
+}
+
+std::string describe_client(std::string_view client_id, const access::Principal& principal) {
+    std::string text = begin_client(client_id);
     text += ",\"extras\":" + principal.extras;
     text += ",\"permissions\":{\"dbo_id\":" + std::to_string(principal.dbo_id);
     text += ",\"row_id\":" + std::to_string(principal.row_id) + "}}";

@@ -18,6 +18,9 @@ namespace millrace::mqtt {
 /// {"socketId":"mqtt:…","extras":{…},"permissions":{"dbo_id":…,"row_id":…}}.
 std::string describe_client(std::string_view client_id, const access::Principal& principal);
 
+/// Whether a client of that id has written it; also of a message that was read from the store.
+bool is_written_by(const Message& message, std::string_view client_id);
+
 /// Properties to hand on, the expiry interval, and the idempotency key from the user property `id`. `scratch`
 /// must live as long as `fields`.
 void set_properties(MessageFields& fields, const Properties& properties, ByteBuffer& scratch);

@@ -5,6 +5,7 @@
 
 #include "core/access/authoriser.h"
 #include "mqtt/broker/client.h"
+#include "mqtt/broker/client_message.h"
 #include "mqtt/broker/session_table.h"
 #include "mqtt/codec/topic.h"
 
@@ -14,6 +15,16 @@ namespace {
 SubscriptionOptions options_of(const Subscription& subscription) {
     return {subscription.qos, subscription.no_local, subscription.retain_as_published,
             subscription.identifier};
+}
+
+Terms terms_of(const Message& message, const Match& match, const Share* share) {
+    Terms terms;
+    terms.qos = std::min(match.qos, message.qos());  // [MQTT-3.8.4-8]
+    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+    terms.retain = match.retained || (match.retain_as_published && message.retain());
+    terms.identifiers = match.identifiers;
+    terms.share = share;
+    return terms;
 }
 
 }  // namespace
@@ -33,7 +44,10 @@ void ClientSession::unsubscribe(std::string_view filter) {
 
 void ClientSession::withdraw(std::string_view filter) {
     unsubscribe(filter);
-    if (!parse_shared(filter)) return table_.broker().attendance().left(filter, session_->client_id());
+    if (!parse_shared(filter)) {
+        if (replay_) replay_->unsubscribed(filter);
+        return table_.broker().attendance().left(filter, session_->client_id());
+    }
     // [MQTT-3.10.4-2]; what was sent before stays the client's [MQTT-3.10.4-3].
     table_.broker().members().give_back(session_->take_queued_for_groups(filter, table_.shard().counters()));
 }
@@ -112,10 +126,12 @@ void ClientSession::begin(Client& client, ConnectRequest request, bool present) 
     client.begin(*this, *session_, present, request.assigned);
     if (present) enter_rosters();
     tell_groups(true);
+    if (replay_) replay_->go_on();
 }
 
 void ClientSession::detach() {
     client_ = nullptr;
+    if (replay_) replay_->stop();
     if (state_ == State::awaiting) return;
     leave_rosters();
     const Session& session = *session_;
@@ -123,6 +139,7 @@ void ClientSession::detach() {
     if (session.expiry_s == 0) return end();
     tell_groups(false);
     table_.broker().members().give_back(session_->take_queued_for_groups({}, table_.shard().counters()));
+    leave_queue_to_log();
     if (session.will) return arm(std::min(session.will_delay_s, session.expiry_s));
     if (session.expiry_s != Session::kNeverExpires) arm(session.expiry_s);
 }
@@ -133,6 +150,7 @@ void ClientSession::arm(std::uint32_t seconds) {
 
 /// [MQTT-3.1.4-3]
 void ClientSession::send_client_away() {
+    if (replay_) replay_->stop();
     if (Client* client = std::exchange(client_, nullptr)) client->taken_over();
 }
 
@@ -164,6 +182,7 @@ void ClientSession::replace_session(std::string client_id) {
 void ClientSession::discard_session() {
     for (const auto& subscription : session_->subscriptions()) unsubscribe(subscription->filter);
     leave_to_groups();
+    replay_.reset();
     session_->forget_queue(table_.shard().counters());
     table_.shard().counters().sessions.subtract();
     session_.reset();
@@ -235,8 +254,8 @@ bool ClientSession::drop_subscriptions() {
     look(session_->subscriptions());
     look(session_->shared_subscriptions());
     for (const std::string& filter : lost) {
-        withdraw(filter);
         session_->unsubscribe(filter);
+        withdraw(filter);
     }
     return !lost.empty();
 }
@@ -249,19 +268,83 @@ void ClientSession::review() {
         client_->send_away(ReasonCode::not_authorized, "the permissions have changed");
 }
 
-/// To the connection or, without one, into the session.
+/// To the connection or, without one, into the session. What the log has is not lost when there is no room
+/// for it, and need not be kept for a client that is away.
 void ClientSession::emit(const MessagePtr& message, const Match& match, const Share* share) {
     if (!may_read(*message)) return;
-    const std::uint8_t qos = std::min(match.qos, message->qos());  // [MQTT-3.8.4-8]
-    // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
-    const bool retain = match.retained || (match.retain_as_published && message->retain());
-    if (client_ != nullptr) {
-        client_->send(message, qos, retain, match.identifiers, share);
-    } else if (qos != 0) {
-        session_->queue({message, keep_extras(match.identifiers, share), qos, retain}, table_.context());
-    } else {
-        table_.shard().counters().dropped_offline.add();
+    const bool logged = message->seq() != 0 && share == nullptr;
+    Terms terms = terms_of(*message, match, share);
+    if (logged && replay_) {
+        if (!replay_->lets_through(message, terms.reset_to)) return;
+        if (replay_->empty()) replay_.reset();
     }
+    const bool can_wait = logged && match.qos != 0;
+    const auto leave_to_log = [&] {
+        return can_wait && fall_behind(message->channel(), message->seq() - 1, terms.reset_to);
+    };
+    if (client_ == nullptr && leave_to_log()) return;
+    const Machine::DropReason reason = offer(message, terms);
+    if (reason != nullptr && !leave_to_log()) count_drop(reason);
+}
+
+Machine::DropReason ClientSession::offer(const MessagePtr& message, const Terms& terms) {
+    if (client_ != nullptr) return client_->offer(message, terms);
+    if (terms.qos == 0) return &Counters::dropped_offline;
+    const bool kept = session_->queue(to_queued(message, terms), table_.context());
+    return kept ? nullptr : &Counters::dropped_queue_full;
+}
+
+void ClientSession::count_drop(Machine::DropReason reason) {
+    (table_.shard().counters().*reason).add();
+}
+
+bool ClientSession::fall_behind(std::string_view channel, std::uint64_t after, std::uint64_t reset_to) {
+    if (!replay_) replay_ = std::make_unique<Replay>(*this);
+    Position position;
+    position.after = after;
+    position.reset_to = reset_to;
+    if (!replay_->add(channel, position)) return false;
+    if (client_ != nullptr) replay_->go_on();
+    return true;
+}
+
+/// What waits for a client that is away is read when it comes back, and takes no memory until then.
+void ClientSession::leave_queue_to_log() {
+    const auto logged = [this](const Message& message) {
+        return message.seq() != 0 && fall_behind(message.channel(), message.seq() - 1);
+    };
+    session_->forget_queued(logged, table_.shard().counters());
+}
+
+std::vector<const Subscription*> ClientSession::subscriptions_to(std::string_view channel) const {
+    std::vector<const Subscription*> found;
+    for (const auto& subscription : session_->subscriptions()) {
+        if (!parse_shared(subscription->filter) && topic_matches(subscription->filter, channel))
+            found.push_back(subscription.get());
+    }
+    return found;
+}
+
+Sent ClientSession::send_from_log(const MessagePtr& message,
+                                  std::span<const Subscription* const> subscriptions,
+                                  std::uint64_t reset_to) {
+    if (!may_read(*message)) return Sent::not_meant;
+    std::vector<std::uint32_t> identifiers;
+    Match match;
+    bool meant = false;
+    for (const Subscription* subscription : subscriptions) {
+        // [MQTT-3.8.3-3]
+        if (subscription->no_local && is_written_by(*message, session_->client_id())) continue;
+        meant = true;
+        match.qos = std::max(match.qos, subscription->qos);  // [MQTT-3.3.4-2]
+        match.retain_as_published |= subscription->retain_as_published;
+        if (subscription->identifier != 0) identifiers.push_back(subscription->identifier);
+    }
+    if (!meant) return Sent::not_meant;
+    match.identifiers = identifiers;
+    Terms terms = terms_of(*message, match, nullptr);
+    terms.reset_to = reset_to;
+    return client_->offer(message, terms) == nullptr ? Sent::yes : Sent::no_room;
 }
 
 void ClientSession::announce(const Subscription& subscription, bool connected) {
@@ -269,6 +352,7 @@ void ClientSession::announce(const Subscription& subscription, bool connected) {
         return table_.broker().members().join(*this, subscription, connected);
     }
     table_.broker().subscribe(subscription.filter, *this, options_of(subscription));
+    if (replay_) replay_->subscribed();
     if (connected) table_.broker().attendance().entered(subscription.filter, *this);
 }
 

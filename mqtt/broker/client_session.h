@@ -5,20 +5,27 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
 #include "core/access/principal.h"
 #include "core/message.h"
 #include "core/timer_wheel.h"
+#include "mqtt/broker/replay.h"
 #include "mqtt/broker/subscriber.h"
+#include "mqtt/session/machine.h"
 #include "mqtt/session/session.h"
 
 namespace millrace::mqtt {
 
 class Client;
 class SessionTable;
+
+/// What became of a message that a Replay has read.
+enum class Sent : std::uint8_t { yes, not_meant, no_room };
 
 /// What a CONNECT asks for, once its sender is known.
 struct ConnectRequest {
@@ -65,6 +72,17 @@ class ClientSession final : public Subscriber, private Timer {
     void review();
 
     void deliver(const MessagePtr& message, const Match& match) override;
+    /// Everything behind `after` is to be read from the log, now or when the client is there again. False: it
+    /// is behind on `limits.session_positions` channels already.
+    [[nodiscard]] bool fall_behind(std::string_view channel, std::uint64_t after, std::uint64_t reset_to = 0);
+    /// nullptr: it is behind on no channel.
+    Replay* replay() { return replay_.get(); }
+    /// For its Replay: those that are not shared, with filters that match.
+    std::vector<const Subscription*> subscriptions_to(std::string_view channel) const;
+    /// For its Replay: to the connected client, as these subscriptions want it.
+    Sent send_from_log(const MessagePtr& message, std::span<const Subscription* const> subscriptions,
+                       std::uint64_t reset_to);
+
     /// This session was chosen among those that share a subscription.
     void deliver_shared(const MessagePtr& message, const Match& match, const Share& share);
     const void* origin() const override;
@@ -114,6 +132,9 @@ class ClientSession final : public Subscriber, private Timer {
     void arm(std::uint32_t seconds);
     HandOver& hand_over();
     void emit(const MessagePtr& message, const Match& match, const Share* share = nullptr);
+    void count_drop(Machine::DropReason reason);
+    Machine::DropReason offer(const MessagePtr& message, const Terms& terms);
+    void leave_queue_to_log();
     void deliver_moving(const MessagePtr& message, const Match& match);
 
     void begin(Client& client, ConnectRequest request, bool present);
@@ -135,7 +156,7 @@ class ClientSession final : public Subscriber, private Timer {
 
     // Letters from other shards' seats.
     void take_over(ClientSession& successor, bool wants_session);
-    void arrived(std::unique_ptr<Session> session);
+    void arrived(std::unique_ptr<Session> session, std::unique_ptr<Replay> replay);
     void arrived_without_session();
     void subscribed();
     void caught_up();
@@ -157,6 +178,7 @@ class ClientSession final : public Subscriber, private Timer {
     Client* client_ = nullptr;
     access::PrincipalPtr principal_;
     std::unique_ptr<HandOver> hand_over_;
+    std::unique_ptr<Replay> replay_;
     std::uint32_t index_;
     State state_ = State::active;
     bool owner_ = true;  ///< as the directory says; false: replaced, or removed from it

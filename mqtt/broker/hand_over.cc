@@ -75,7 +75,9 @@ void ClientSession::send_session() {
     state_ = State::stub;
     ClientSession* successor = hand_over_->successor;
     successor->table_.shard().post(
-        [successor, session = std::move(session_)]() mutable { successor->arrived(std::move(session)); });
+        [successor, session = std::move(session_), replay = std::move(replay_)]() mutable {
+            successor->arrived(std::move(session), std::move(replay));
+        });
     for (Arrival& arrival : std::exchange(hand_over_->held, {})) {
         if (!hand_over_->seen.contains(arrival.message)) forward_to_successor(std::move(arrival));
     }
@@ -99,8 +101,10 @@ void ClientSession::arrived_without_session() {
     begin(*client_, std::move(request), false);
 }
 
-void ClientSession::arrived(std::unique_ptr<Session> session) {
+void ClientSession::arrived(std::unique_ptr<Session> session, std::unique_ptr<Replay> replay) {
     session_ = std::move(session);
+    replay_ = std::move(replay);
+    if (replay_) replay_->move_to(*this);
     state_ = State::catching_up;
     for (const auto& subscription : session_->subscriptions()) announce(*subscription, false);
     post(*hand_over_->predecessor, &ClientSession::subscribed);

@@ -36,6 +36,8 @@ class SessionTable final : private ClientSource {
     void connect(Client& client, ConnectRequest request);
     /// A client id for a client that has none [MQTT-3.1.3-6].
     std::string new_client_id();
+    /// Tells what a Replay has asked the store for from what another one has.
+    std::uint32_t next_ticket() { return ++last_ticket_; }
 
     void destroy(ClientSession& session);
     /// The authoriser is another one: what the old one allowed is looked at again.
@@ -50,6 +52,7 @@ class SessionTable final : private ClientSource {
     SessionContext context_;
     std::vector<std::unique_ptr<ClientSession>> sessions_;
     std::mt19937_64 random_;
+    std::uint32_t last_ticket_ = 0;
 };
 
 /// The protocol for a new connection, or for one upgraded to WebSocket with the subprotocol `mqtt`.

@@ -59,7 +59,7 @@ bool FrameCache::append(Outbox& out, const MessagePtr& message, const Delivery& 
 
 const FrameCache::Frame& FrameCache::frame_of(const MessagePtr& message, const Delivery& delivery,
                                               Version version, std::uint32_t remaining_s) {
-    if (!delivery.identifiers.empty() && version == Version::v5) {
+    if ((!delivery.identifiers.empty() || delivery.reset_to != 0) && version == Version::v5) {
         encode(special_, *message, delivery, version, remaining_s);
         return special_;
     }
@@ -83,7 +83,7 @@ void FrameCache::encode(Frame& frame, const Message& message, const Delivery& de
     publish.qos = static_cast<Qos>(delivery.qos);
     publish.subscription_ids = delivery.identifiers;
     if (message.expiry_s() != 0) publish.message_expiry_s = remaining_s;  // [MQTT-3.3.2-6]
-    if (version == Version::v5) publish.forwarded_properties = properties_of(message);
+    if (version == Version::v5) publish.forwarded_properties = properties_of(message, delivery.reset_to);
     frame.header.clear();
     const EncodedPublish encoded = is_shared(message) ? encode_publish_header(frame.header, publish, version)
                                                       : encode_publish(frame.header, publish, version);
@@ -94,7 +94,7 @@ void FrameCache::encode(Frame& frame, const Message& message, const Delivery& de
 }
 
 /// What the publisher sent along, and for a stored message what a subscriber needs to resume.
-ByteView FrameCache::properties_of(const Message& message) {
+ByteView FrameCache::properties_of(const Message& message, std::uint64_t reset_to) {
     if (message.seq() == 0) return message.properties();
     properties_.clear();
     properties_.append(message.properties());
@@ -114,6 +114,10 @@ ByteView FrameCache::properties_of(const Message& message) {
         writer.user_property("id", message.id());
     }
     writer.user_property("type", message.kind() == MessageKind::event ? "event" : "message");
+    if (reset_to != 0) {
+        writer.user_property("reset", "true");
+        writer.user_property("first", std::to_string(reset_to));
+    }
     return properties_.view();
 }
 

@@ -22,6 +22,7 @@ struct Delivery {
     bool dup = false;
     std::uint16_t packet_id = 0;
     std::span<const std::uint32_t> identifiers;  ///< subscription identifiers, to 5.0
+    std::uint64_t reset_to = 0;                  ///< as in Terms, to 5.0
     TopicForm topic = {};
 };
 
@@ -49,13 +50,13 @@ class FrameCache {
                           std::uint32_t remaining_s);
     void encode(Frame& frame, const Message& message, const Delivery& delivery, Version version,
                 std::uint32_t remaining_s);
-    ByteView properties_of(const Message& message);
+    ByteView properties_of(const Message& message, std::uint64_t reset_to);
 
     std::string epoch_;
     MessagePtr message_;
     std::uint32_t remaining_s_ = 0;
     std::array<Frame, 8> frames_;
-    Frame special_;  ///< with subscription identifiers
+    Frame special_;  ///< with what the message goes to this client with only
     ByteBuffer properties_;
 };
 

@@ -45,10 +45,14 @@ class Machine {
     /// A publish has ended.
     void published(std::uint64_t token, error_code error);
 
-    /// Sends a message, keeps it for later or drops it. Only after accept(). `retain` is the flag to send.
-    /// `share` is the shared subscription that chose this client, if one did.
-    void deliver(const MessagePtr& message, std::uint8_t qos, bool retain,
-                 std::span<const std::uint32_t> identifiers, const Share* share = nullptr);
+    /// What the drop of a message is counted as.
+    using DropReason = Counter Counters::*;
+    /// Sends a message or keeps it for later; nullptr, or why there is no room. Only after accept().
+    [[nodiscard]] DropReason offer(const MessagePtr& message, const Terms& terms);
+    /// As offer(); a message that there is no room for is dropped and counted.
+    void deliver(const MessagePtr& message, const Terms& terms);
+    /// Whether a message that is offered now leaves at once, with at most `bytes` of what is written unread.
+    bool has_room(std::size_t bytes) const;
     /// What was in `out` is sent: there is room for what had to wait.
     void drained();
 

@@ -7,28 +7,34 @@
 
 namespace millrace::mqtt {
 
-void Machine::deliver(const MessagePtr& message, std::uint8_t qos, bool retain,
-                      std::span<const std::uint32_t> identifiers, const Share* share) {
-    if (qos == 0) {
+void Machine::deliver(const MessagePtr& message, const Terms& terms) {
+    if (const DropReason reason = offer(message, terms)) (context_.counters.*reason).add();
+}
+
+Machine::DropReason Machine::offer(const MessagePtr& message, const Terms& terms) {
+    if (terms.qos == 0) {
         // A stored channel keeps its order across all of QoS.
         const Outbound* outbound = message->seq() == 0 ? nullptr : session_->find_outbound();
         if (outbound == nullptr || outbound->nothing_waits()) {
-            if (backlog() > context_.limits.outbox_bytes) {
-                context_.counters.dropped_outbox_full.add();
-                return;
-            }
-            write_publish(message, {0, retain, false, 0, identifiers});
-            return;
+            if (backlog() > context_.limits.outbox_bytes) return &Counters::dropped_outbox_full;
+            write_publish(message, {0, terms.retain, false, 0, terms.identifiers, terms.reset_to});
+            return nullptr;
         }
     }
     Outbound& outbound = session_->outbound();
-    QueuedMessage item{message, keep_extras(identifiers, share), qos, retain};
+    QueuedMessage item = to_queued(message, terms);
     if (outbound.nothing_waits() && outbound.unacknowledged < window_ &&
         backlog() <= context_.limits.outbox_bytes) {
         start(outbound, std::move(item));
-    } else {
-        session_->queue(std::move(item), context_);
+        return nullptr;
     }
+    return session_->queue(std::move(item), context_) ? nullptr : &Counters::dropped_queue_full;
+}
+
+bool Machine::has_room(std::size_t bytes) const {
+    if (session_ == nullptr || backlog() > bytes) return false;
+    const Outbound* outbound = session_->find_outbound();
+    return outbound == nullptr || (outbound->nothing_waits() && outbound->unacknowledged < window_);
 }
 
 bool Machine::has_expired(const Message& message, std::uint32_t& remaining_s) const {
@@ -78,12 +84,13 @@ bool Machine::write_publish(const MessagePtr& message, const Delivery& delivery)
 /// Sends a message that is not in the window yet; its turn has come and there is room.
 void Machine::start(Outbound& outbound, QueuedMessage item) {
     if (item.qos == 0) {
-        write_publish(item.message, {0, item.retain, false, 0, identifiers_of(item.extras)});
+        write_publish(item.message,
+                      {0, item.retain, false, 0, identifiers_of(item.extras), reset_of(item.extras)});
         return;
     }
     Window::Slot& slot = outbound.window.add(std::move(item));
-    if (write_publish(slot.message,
-                      {slot.qos, slot.retain != 0, false, slot.packet_id, identifiers_of(slot.extras)})) {
+    if (write_publish(slot.message, {slot.qos, slot.retain != 0, false, slot.packet_id,
+                                     identifiers_of(slot.extras), reset_of(slot.extras)})) {
         slot.sent = 1;
         ++outbound.unacknowledged;
     } else {
@@ -113,8 +120,12 @@ bool Machine::resend_next(Outbound& outbound) {
     } else if (slot != nullptr) {
         if (outbound.unacknowledged >= window_) return false;
         // [MQTT-3.3.1-1]
-        const Delivery again{slot->qos, slot->retain != 0, true, slot->packet_id,
-                             identifiers_of(slot->extras)};
+        const Delivery again{slot->qos,
+                             slot->retain != 0,
+                             true,
+                             slot->packet_id,
+                             identifiers_of(slot->extras),
+                             reset_of(slot->extras)};
         if (write_publish(slot->message, again)) {
             slot->sent = 1;
             ++outbound.unacknowledged;

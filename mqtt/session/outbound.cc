@@ -11,10 +11,13 @@ constexpr std::size_t kKeptCapacity = 64;
 
 }  // namespace
 
-ExtrasPtr keep_extras(std::span<const std::uint32_t> identifiers, const Share* share) {
-    if (identifiers.empty() && share == nullptr) return nullptr;
-    return std::make_unique<const Extras>(
-        Extras{std::vector<std::uint32_t>(identifiers.begin(), identifiers.end()), share});
+QueuedMessage to_queued(const MessagePtr& message, const Terms& terms) {
+    QueuedMessage item{message, nullptr, terms.qos, terms.retain};
+    if (terms.identifiers.empty() && terms.share == nullptr && terms.reset_to == 0) return item;
+    item.extras = std::make_unique<const Extras>(
+        Extras{std::vector<std::uint32_t>(terms.identifiers.begin(), terms.identifiers.end()), terms.share,
+               terms.reset_to});
+    return item;
 }
 
 void MessageQueue::push(QueuedMessage item) {

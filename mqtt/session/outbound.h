@@ -23,15 +23,29 @@ struct Share : boost::intrusive_ref_counter<Share, boost::thread_safe_counter> {
 };
 using SharePtr = boost::intrusive_ptr<const Share>;
 
+/// How a message goes to one client.
+struct Terms {
+    std::uint8_t qos = 0;
+    bool retain = false;                         ///< the flag to send
+    std::span<const std::uint32_t> identifiers;  ///< of subscriptions; valid during the call
+    const Share* share = nullptr;  ///< the shared subscription that chose this client, if one did
+    /// What came before this seq, and should have been sent, is gone from the log; the client is told with
+    /// this message. 0: nothing is missing.
+    std::uint64_t reset_to = 0;
+};
+
 /// What only few queued messages have; nullptr: none of it.
 struct Extras {
     std::vector<std::uint32_t> identifiers;  ///< of subscriptions
     SharePtr share;                          ///< nullptr: not from a shared subscription
+    std::uint64_t reset_to = 0;              ///< as in Terms
 };
 using ExtrasPtr = std::unique_ptr<const Extras>;
-ExtrasPtr keep_extras(std::span<const std::uint32_t> identifiers, const Share* share);
 inline std::span<const std::uint32_t> identifiers_of(const ExtrasPtr& extras) {
     return extras ? std::span<const std::uint32_t>(extras->identifiers) : std::span<const std::uint32_t>{};
+}
+inline std::uint64_t reset_of(const ExtrasPtr& extras) {
+    return extras ? extras->reset_to : 0;
 }
 inline SharePtr share_of(const ExtrasPtr& extras) {
     return extras ? extras->share : nullptr;
@@ -44,6 +58,7 @@ struct QueuedMessage {
     std::uint8_t qos = 0;
     bool retain = false;
 };
+QueuedMessage to_queued(const MessagePtr& message, const Terms& terms);
 
 /// The queue: first in, first out, in a ring that grows by doubling. Belongs to an Outbound.
 class MessageQueue {

@@ -41,16 +41,15 @@ Outbound& Session::outbound() {
     return *outbound_;
 }
 
-void Session::queue(QueuedMessage item, SessionContext& context) {
+bool Session::queue(QueuedMessage item, SessionContext& context) {
     MessageQueue& queue = outbound().queue;
     const std::size_t bytes = item.message->footprint();
-    if (queue.size() >= context.limits.queue_messages || queue.bytes() + bytes > context.limits.queue_bytes) {
-        context.counters.dropped_queue_full.add();
-        return;
-    }
+    if (queue.size() >= context.limits.queue_messages || queue.bytes() + bytes > context.limits.queue_bytes)
+        return false;
     context.counters.queued_messages.add();
     context.counters.queued_bytes.add(bytes);
     queue.push(std::move(item));
+    return true;
 }
 
 QueuedMessage Session::unqueue(Counters& counters) {

@@ -66,8 +66,8 @@ class Session {
 
     Outbound& outbound();
     Outbound* find_outbound() { return outbound_.get(); }
-    /// Keeps a message until it can be sent; what is over the limits is dropped and counted.
-    void queue(QueuedMessage item, SessionContext& context);
+    /// Keeps a message until it can be sent. False: it would be over the limits, and is not kept.
+    [[nodiscard]] bool queue(QueuedMessage item, SessionContext& context);
     QueuedMessage unqueue(Counters& counters);
     /// Which messages are not for the client any more.
     using Unwanted = std::function<bool(const Message&)>;

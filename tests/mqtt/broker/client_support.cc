@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <map>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -12,55 +11,6 @@
 
 namespace millrace::mqtt {
 namespace {
-
-/// A log in memory, that knows ids as a real one does.
-class MemoryLog final : public store::Log {
-  public:
-    Result<std::vector<store::Receipt>> append(std::span<const MessagePtr> batch) override {
-        std::vector<store::Receipt> receipts;
-        for (const MessagePtr& message : batch) {
-            const std::string channel(message->channel());
-            if (!message->id().empty()) {
-                const auto known = ids_.find(channel + '\n' + std::string(message->id()));
-                if (known != ids_.end()) {
-                    receipts.push_back({known->second, 1, true});
-                    continue;
-                }
-            }
-            const std::uint64_t seq = ++last_[channel];
-            if (!message->id().empty()) ids_[channel + '\n' + std::string(message->id())] = seq;
-            message->stamp(seq, wall_clock_us());
-            receipts.push_back({seq, message->at_us(), false});
-        }
-        return receipts;
-    }
-
-    Result<std::vector<store::Receipt>> settle() override { return std::vector<store::Receipt>{}; }
-
-  private:
-    std::map<std::string, std::uint64_t> last_;
-    std::map<std::string, std::uint64_t> ids_;
-};
-
-class NoHistory final : public store::Reader {
-  public:
-    Result<store::Page> read(const store::Range&) override { return store::Page{}; }
-    Result<std::vector<MessagePtr>> retained() override { return std::vector<MessagePtr>{}; }
-};
-
-class MemoryBackend final : public store::Backend {
-  public:
-    const std::string& epoch() const override { return epoch_; }
-    std::unique_ptr<store::Log> open_log() override { return std::make_unique<MemoryLog>(); }
-    std::unique_ptr<store::Reader> open_reader() override { return std::make_unique<NoHistory>(); }
-    std::unique_ptr<store::Maintenance> open_maintenance() override {
-        return std::make_unique<millrace::testing::MemoryMaintenance>(memory_);
-    }
-
-  private:
-    std::string epoch_ = "epoch";
-    millrace::testing::MemoryStore memory_;
-};
 
 config::ChannelRule rule(std::string match, bool store) {
     config::ChannelRule result;
@@ -71,11 +21,18 @@ config::ChannelRule rule(std::string match, bool store) {
 
 }  // namespace
 
-TestServer::TestServer(unsigned shards, const std::function<void(config::Config&)>& adjust) {
+struct TestServer::Memory {
+    millrace::testing::MemoryStore store;
+};
+
+TestServer::TestServer(unsigned shards, const std::function<void(config::Config&)>& adjust)
+    : memory_(std::make_unique<Memory>()) {
     config_.channels = {rule("stored/#", true), rule("#", false)};
     if (adjust) adjust(config_);
+    memory_->store.at_us = wall_clock_us();
     authoriser_ = std::make_unique<access::Authoriser>(config_);
-    store_ = std::make_unique<store::Store>(std::make_unique<MemoryBackend>(), store::Limits{}, distributor_);
+    store_ = std::make_unique<store::Store>(
+        std::make_unique<millrace::testing::MemoryBackend>(memory_->store), store::Limits{}, distributor_);
     context_.config = &config_;
     context_.store = store_.get();
     context_.brokers.resize(shards);
@@ -137,6 +94,24 @@ std::uint64_t TestServer::sum(Counter Counters::*counter) {
     std::uint64_t total = 0;
     for (const auto& shard : shards_) total += (shard->counters().*counter).value();
     return total;
+}
+
+void TestServer::hold_store() {
+    memory_->store.stuck = true;
+}
+
+void TestServer::release_store() {
+    memory_->store.release();
+}
+
+void TestServer::set_store_away(bool away) {
+    memory_->store.away = away;
+}
+
+void TestServer::trim(const std::string& channel, std::size_t keep) {
+    auto channels = memory_->store.channels.lock();
+    auto& messages = (*channels)[channel];
+    messages.erase(messages.begin(), messages.end() - static_cast<std::ptrdiff_t>(keep));
 }
 
 TestClient::TestClient(TestServer& server, unsigned shard, Version version)

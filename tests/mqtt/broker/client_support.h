@@ -41,9 +41,20 @@ class TestServer {
     std::size_t seats() const;
     std::uint64_t sum(Counter Counters::*counter);
 
+    /// Commits and reads wait until release_store().
+    void hold_store();
+    void release_store();
+    /// Commits and reads fail.
+    void set_store_away(bool away);
+    /// What retention does: only the newest `keep` messages of the channel stay.
+    void trim(const std::string& channel, std::size_t keep);
+
   private:
+    struct Memory;
+
     void turn_once(Milliseconds longest);
 
+    std::unique_ptr<Memory> memory_;
     config::Config config_;
     Milliseconds passed_{0};
     BrokerContext context_;

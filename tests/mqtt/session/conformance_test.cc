@@ -133,7 +133,7 @@ TEST_P(ConformanceTest, Mqtt_4_3_3_7_WhatWasSentDoesNotExpireAnyMore) {
     exchange.deliver(make_message("a", "2", 1, 0, 10), 1);
     exchange.sent();
     exchange.lose();
-    exchange.host.session->queue({make_message("a", "3", 1, 0, 10), nullptr, 1, false}, exchange.context);
+    exchange.deliver(make_message("a", "3", 1, 0, 10), 1);
     exchange.host.now_us += 60'000'000;
     exchange.reconnect();
     exchange.connect();

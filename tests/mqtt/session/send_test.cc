@@ -167,8 +167,8 @@ TEST_P(SendTest, LongPayloadIsSharedAndArrivesWhole) {
 
 TEST_P(SendTest, CachedFrameServesQos1And2AndRetain) {
     const MessagePtr message = make_message("a", "x", 2);
-    exchange.machine().deliver(message, 1, true, {});
-    exchange.machine().deliver(message, 2, false, {});
+    exchange.machine().deliver(message, {1, true});
+    exchange.machine().deliver(message, {2, false});
     const auto packets = exchange.sent();
     ASSERT_EQ(packets.size(), 2U);
     EXPECT_EQ(packets[0].publish().qos, Qos::at_least_once);
@@ -280,7 +280,7 @@ TEST_F(SendTest5, Mqtt_3_3_4_3_SubscriptionIdentifiersTravelAndAreQueued) {
     exchange.connect();
     exchange.sent();
     const std::vector<std::uint32_t> identifiers{7, 300};
-    exchange.machine().deliver(make_message("a", "x", 1), 1, false, identifiers);
+    exchange.machine().deliver(make_message("a", "x", 1), {1, false, identifiers});
     exchange.reconnect();
     exchange.connect();
     const auto packets = exchange.sent();
@@ -289,6 +289,48 @@ TEST_F(SendTest5, Mqtt_3_3_4_3_SubscriptionIdentifiersTravelAndAreQueued) {
     packets[1].publish().properties.for_each_subscription_identifier(
         [&](std::uint32_t identifier) { found.push_back(identifier); });
     EXPECT_THAT(found, ElementsAre(7, 300));
+}
+
+TEST_F(SendTest5, WhatIsGoneIsSaidWithTheMessageThatFollowsItAndAgainWhenThatIsSentAgain) {
+    exchange.connect();
+    exchange.sent();
+    exchange.machine().deliver(make_message("a", "x", 1, 42), {.qos = 1, .reset_to = 40});
+    exchange.machine().deliver(make_message("a", "y", 1, 43), {.qos = 1});
+    exchange.reconnect();
+    exchange.connect();
+    const auto packets = exchange.sent();
+    ASSERT_EQ(packets.size(), 3U);
+    std::map<std::string, std::string> user;
+    packets[1].publish().properties.for_each_user_property(
+        [&](auto name, auto value) { user.emplace(name, value); });
+    EXPECT_EQ(user["reset"], "true");
+    EXPECT_EQ(user["first"], "40");
+    EXPECT_EQ(user["seq"], "42");
+    packets[2].publish().properties.for_each_user_property(
+        [&](auto name, auto) { EXPECT_NE(name, "reset"); });
+}
+
+TEST_F(SendTest5, ThereIsRoomWhileTheClientTakesWhatItIsSent) {
+    SessionLimits limits;
+    limits.inflight_messages = 2;
+    limits.queue_messages = 1;
+    Exchange small(Version::v5, limits);
+    small.connect();
+    small.sent();
+    EXPECT_TRUE(small.machine().has_room(1000));
+    small.deliver("a", "1", 1);
+    EXPECT_TRUE(small.machine().has_room(1000));
+    EXPECT_FALSE(small.machine().has_room(3)) << "so much is unread already";
+    small.deliver("a", "2", 1);
+    EXPECT_FALSE(small.machine().has_room(1000)) << "the window is full";
+    small.deliver("a", "3", 1);
+    const MessagePtr late = make_message("a", "4", 1);
+    EXPECT_EQ(small.machine().offer(late, {.qos = 1}), &Counters::dropped_queue_full);
+    EXPECT_EQ(small.counters.dropped_queue_full.value(), 0U) << "whoever drops it counts it";
+    small.ack(PacketType::puback, 1);
+    EXPECT_FALSE(small.machine().has_room(1000)) << "what had waited took the place";
+    small.ack(PacketType::puback, 2);
+    EXPECT_TRUE(small.machine().has_room(1000));
 }
 
 TEST_F(SendTest5, StoredMessageSaysWhereItStands) {

@@ -117,8 +117,10 @@ void Exchange::deliver(std::string_view topic, std::string_view payload, int qos
 }
 
 void Exchange::deliver(const MessagePtr& message, int qos) {
-    if (machine_->connected()) return machine_->deliver(message, static_cast<std::uint8_t>(qos), false, {});
-    host.session->queue({message, {}, static_cast<std::uint8_t>(qos), false}, context);
+    Terms terms;
+    terms.qos = static_cast<std::uint8_t>(qos);
+    if (machine_->connected()) return machine_->deliver(message, terms);
+    EXPECT_TRUE(host.session->queue(to_queued(message, terms), context));
 }
 
 std::string Exchange::sent_bytes() {

@@ -100,8 +100,8 @@ TEST_F(OutgoingAliasTest, EveryLayoutOfOneMessageIsRight) {
     const std::uint32_t identifier = 7;
     for (int i = 0; i < 2; ++i) {
         for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
-            exchange.machine().deliver(message, qos, false, {});
-            exchange.machine().deliver(message, qos, false, {&identifier, 1});
+            exchange.machine().deliver(message, {.qos = qos});
+            exchange.machine().deliver(message, {.qos = qos, .identifiers = {&identifier, 1}});
         }
     }
     EXPECT_THAT(forms(), ElementsAre("warm/up=1", "sensors/1=2", "=2", "=2", "=2", "=2", "=2", "=2", "=2"));
