@@ -1,7 +1,6 @@
 #include "http/target.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace millrace::http {
 
@@ -33,14 +32,6 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
         return equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
     }
     return std::nullopt;
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size())
-        return std::nullopt;
-    return value;
 }
 
 bool read_number(std::string_view query, std::string_view name, std::optional<std::uint64_t>& value) {

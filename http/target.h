@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/number.h"
+
 namespace millrace::http {
 
 /// `room%2F42` → `room/42`; nothing when a percent sign is not followed by two hexadecimal digits.
@@ -16,8 +18,6 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
 
 /// Reads a parameter that is a number. False: it is there and is none.
 bool read_number(std::string_view query, std::string_view name, std::optional<std::uint64_t>& value);
-/// `text` as a number; nothing when it is none.
-std::optional<std::uint64_t> parse_number(std::string_view text);
 
 /// Whether `path` has the form of `pattern`, where a name in braces stands for one whole, non-empty segment,
 /// which is then found in `parameter`.

@@ -130,17 +130,27 @@ void Client::read_log_on() {
     if (session_ != nullptr && seat_->replay() != nullptr) seat_->replay()->go_on();
 }
 
-void Client::read(store::Range range, std::uint32_t ticket) {
+template <class Answer>
+auto Client::give_to_replay(std::uint32_t ticket) {
     Shard& shard = sessions_.shard();
     // Once MQTT is spoken on a connection, nothing else ever is.
-    auto done = [&shard, id = connection_.id(), ticket](Result<store::Page> page) {
+    return [&shard, id = connection_.id(), ticket](Answer answer) {
         Connection* connection = shard.connections().find(id);
         if (connection == nullptr) return;
         const Client& client = static_cast<Client&>(connection->protocol());
         if (client.session_ == nullptr || client.seat_->replay() == nullptr) return;
-        client.seat_->replay()->on_page(ticket, std::move(page));
+        client.seat_->replay()->on_answer(ticket, std::move(answer));
     };
-    sessions_.broker().store().read(std::move(range), shard, std::move(done));
+}
+
+void Client::read(store::Range range, std::uint32_t ticket) {
+    auto done = give_to_replay<Result<store::Page>>(ticket);
+    sessions_.broker().store().read(std::move(range), sessions_.shard(), std::move(done));
+}
+
+void Client::list_channels(std::string after, std::uint32_t limit, std::uint32_t ticket) {
+    auto done = give_to_replay<Result<std::vector<store::ChannelInfo>>>(ticket);
+    sessions_.broker().store().list_channels(std::move(after), limit, sessions_.shard(), std::move(done));
 }
 
 void Client::wake_if_needed() {
@@ -310,6 +320,10 @@ bool Client::may_subscribe(std::string_view filter) {
     return sessions_.broker().authoriser().may_subscribe(seat_->principal(), filter).allowed;
 }
 
+ReplayAnswer Client::on_replay(std::string_view filter, const ReplayRequest& request) {
+    return seat_->ask_for_history(filter, request);
+}
+
 void Client::on_subscribe(const Subscription& subscription) {
     seat_->announce(subscription);
 }
@@ -323,10 +337,11 @@ void Client::send_retained(const Subscription& subscription) {
     const std::span<const std::uint32_t> identifiers(&identifier, identifier == 0 ? 0 : 1);
     sessions_.broker().retained().match(subscription.filter, [&](const MessagePtr& message) {
         if (!sessions_.broker().authoriser().may_receive(seat_->principal(), *message)) return;
-        if (seat_->replay() != nullptr && seat_->replay()->brings(*message)) return;
+        if (seat_->replay() != nullptr && seat_->replay()->takes_retained(message)) return;
         Terms terms;
         terms.qos = std::min(subscription.qos, message->qos());
         terms.retain = true;  // [MQTT-3.3.1-8]
+        terms.kept = true;
         terms.identifiers = identifiers;
         machine_.deliver(message, terms);
     });

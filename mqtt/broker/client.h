@@ -52,6 +52,7 @@ class Client : public Protocol, private Host {
     /// Reads from the store for the session's Replay, which gets the answer unless the connection ends
     /// before.
     void read(store::Range range, std::uint32_t ticket);
+    void list_channels(std::string after, std::uint32_t limit, std::uint32_t ticket);
 
   protected:
     /// The machine writes to `out`, which somebody else moves into the connection's.
@@ -72,6 +73,7 @@ class Client : public Protocol, private Host {
     void on_connect(const Connect& connect) override;
     PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) override;
     bool may_subscribe(std::string_view filter) override;
+    ReplayAnswer on_replay(std::string_view filter, const ReplayRequest& request) override;
     void on_subscribe(const Subscription& subscription) override;
     void on_unsubscribe(std::string_view filter) override;
     void send_retained(const Subscription& subscription) override;
@@ -89,6 +91,8 @@ class Client : public Protocol, private Host {
     const std::string& client_json();
     void wake_if_needed();
     void read_log_on();
+    template <class Answer>
+    auto give_to_replay(std::uint32_t ticket);
     void read_on_if_possible();
     void leave_seat();
 

@@ -238,7 +238,8 @@ bool ClientSession::may_read(const Message& message) const {
 void ClientSession::forget_unreadable() {
     if (!table_.broker().authoriser().narrows(*principal_)) return;
     const auto unreadable = [this](const Message& message) { return !may_read(message); };
-    session_->forget_queued(unreadable, table_.shard().counters());
+    session_->forget_queued([&](const QueuedMessage& item) { return unreadable(*item.message); },
+                            table_.shard().counters());
     if (client_ == nullptr || !client_->connected()) session_->forget_unacknowledged(unreadable);
 }
 
@@ -299,19 +300,60 @@ void ClientSession::count_drop(Machine::DropReason reason) {
 }
 
 bool ClientSession::fall_behind(std::string_view channel, std::uint64_t after, std::uint64_t reset_to) {
-    if (!replay_) replay_ = std::make_unique<Replay>(*this);
     Position position;
     position.after = after;
     position.reset_to = reset_to;
-    if (!replay_->add(channel, position)) return false;
+    if (!make_replay().add(channel, position)) return false;
     if (client_ != nullptr) replay_->go_on();
     return true;
 }
 
+Replay& ClientSession::make_replay() {
+    if (!replay_) replay_ = std::make_unique<Replay>(*this);
+    return *replay_;
+}
+
+bool ClientSession::follows(std::string_view channel, std::string_view except) const {
+    const auto subscriptions = subscriptions_to(channel);
+    return std::ranges::any_of(
+        subscriptions, [except](const Subscription* subscription) { return subscription->filter != except; });
+}
+
+bool ClientSession::may_replay(std::string_view channel, std::string_view filter) const {
+    const access::Authoriser& authoriser = table_.broker().authoriser();
+    const config::ChannelRule& rule = authoriser.rule_for(channel);
+    return rule.store && !follows(channel, filter) &&
+           authoriser.may(*principal_, access::Action::read_history, channel, rule).allowed;
+}
+
+/// A session that is subscribed already would get twice what it goes back to, and misses nothing; unless it
+/// was with QoS 0 and by the same filter.
+ReplayAnswer ClientSession::ask_for_history(std::string_view filter, const ReplayRequest& request) {
+    const Subscription* known = session_->find_subscription(filter);
+    if (known != nullptr && known->qos != 0) return ReplayAnswer::has_position;
+    if (has_wildcard(filter)) {
+        const bool listed = make_replay().list(filter, request.newest);
+        return listed ? ReplayAnswer::coming : ReplayAnswer::too_many;
+    }
+    const access::Authoriser& authoriser = table_.broker().authoriser();
+    const config::ChannelRule& rule = authoriser.rule_for(filter);
+    if (!authoriser.may(*principal_, access::Action::read_history, filter, rule).allowed)
+        return ReplayAnswer::not_authorised;
+    if (!rule.store) return ReplayAnswer::live_channel;
+    if (follows(filter, filter)) return ReplayAnswer::has_position;
+    Position position;
+    position.after = request.after.value_or(0);
+    position.newest = request.newest;
+    position.same_epoch = request.epoch.empty() || request.epoch == table_.broker().store().epoch();
+    position.asked = true;
+    return make_replay().place(filter, position) ? ReplayAnswer::coming : ReplayAnswer::too_many;
+}
+
 /// What waits for a client that is away is read when it comes back, and takes no memory until then.
 void ClientSession::leave_queue_to_log() {
-    const auto logged = [this](const Message& message) {
-        return message.seq() != 0 && fall_behind(message.channel(), message.seq() - 1);
+    const auto logged = [this](const QueuedMessage& item) {
+        const Message& message = *item.message;
+        return message.seq() != 0 && !item.kept && fall_behind(message.channel(), message.seq() - 1);
     };
     session_->forget_queued(logged, table_.shard().counters());
 }
@@ -326,11 +368,12 @@ std::vector<const Subscription*> ClientSession::subscriptions_to(std::string_vie
 }
 
 Sent ClientSession::send_from_log(const MessagePtr& message,
-                                  std::span<const Subscription* const> subscriptions,
-                                  std::uint64_t reset_to) {
+                                  std::span<const Subscription* const> subscriptions, std::uint64_t reset_to,
+                                  bool retained) {
     if (!may_read(*message)) return Sent::not_meant;
     std::vector<std::uint32_t> identifiers;
     Match match;
+    match.retained = retained;
     bool meant = false;
     for (const Subscription* subscription : subscriptions) {
         // [MQTT-3.8.3-3]
@@ -344,6 +387,7 @@ Sent ClientSession::send_from_log(const MessagePtr& message,
     match.identifiers = identifiers;
     Terms terms = terms_of(*message, match, nullptr);
     terms.reset_to = reset_to;
+    terms.kept = retained;
     return client_->offer(message, terms) == nullptr ? Sent::yes : Sent::no_room;
 }
 

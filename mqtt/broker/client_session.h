@@ -16,6 +16,7 @@
 #include "core/timer_wheel.h"
 #include "mqtt/broker/replay.h"
 #include "mqtt/broker/subscriber.h"
+#include "mqtt/session/host.h"
 #include "mqtt/session/machine.h"
 #include "mqtt/session/session.h"
 
@@ -75,13 +76,18 @@ class ClientSession final : public Subscriber, private Timer {
     /// Everything behind `after` is to be read from the log, now or when the client is there again. False: it
     /// is behind on `limits.session_positions` channels already.
     [[nodiscard]] bool fall_behind(std::string_view channel, std::uint64_t after, std::uint64_t reset_to = 0);
+    /// History, before the session is subscribed to `filter`.
+    ReplayAnswer ask_for_history(std::string_view filter, const ReplayRequest& request);
+    /// Whether the session may have history of the channel, and follows it by no subscription but `filter`.
+    bool may_replay(std::string_view channel, std::string_view filter) const;
     /// nullptr: it is behind on no channel.
     Replay* replay() { return replay_.get(); }
     /// For its Replay: those that are not shared, with filters that match.
     std::vector<const Subscription*> subscriptions_to(std::string_view channel) const;
-    /// For its Replay: to the connected client, as these subscriptions want it.
+    /// For its Replay: to the connected client, as these subscriptions want it. `retained`: not as a part of
+    /// history, but because it is the retained message [MQTT-3.3.1-8].
     Sent send_from_log(const MessagePtr& message, std::span<const Subscription* const> subscriptions,
-                       std::uint64_t reset_to);
+                       std::uint64_t reset_to, bool retained = false);
 
     /// This session was chosen among those that share a subscription.
     void deliver_shared(const MessagePtr& message, const Match& match, const Share& share);
@@ -135,6 +141,8 @@ class ClientSession final : public Subscriber, private Timer {
     void count_drop(Machine::DropReason reason);
     Machine::DropReason offer(const MessagePtr& message, const Terms& terms);
     void leave_queue_to_log();
+    Replay& make_replay();
+    bool follows(std::string_view channel, std::string_view except) const;
     void deliver_moving(const MessagePtr& message, const Match& match);
 
     void begin(Client& client, ConnectRequest request, bool present);

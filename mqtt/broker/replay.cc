@@ -8,12 +8,16 @@
 #include "core/topic_match.h"
 #include "mqtt/broker/client.h"
 #include "mqtt/broker/session_table.h"
+#include "mqtt/codec/topic.h"
 
 namespace millrace::mqtt {
 namespace {
 
 /// After a read that has failed.
 constexpr Milliseconds kRetryTime{1000};
+
+/// In one step of a list.
+constexpr std::uint32_t kListChannels = 500;
 
 /// What somebody else has named, for a line of the log.
 std::string quoted(std::string_view text) {
@@ -29,19 +33,69 @@ Replay::~Replay() = default;
 bool Replay::add(std::string_view channel, const Position& position) {
     const auto known = channels_.find(channel);
     if (known != channels_.end()) {
-        Position& have = known->second.position;
-        known->second.live = false;
+        Channel& entry = known->second;
+        Position& have = entry.position;
+        entry.live = false;
+        if (have.newest != 0) {
+            if (entry.oldest_live == 0 || position.after < entry.oldest_live)
+                entry.oldest_live = position.after + 1;
+            return true;
+        }
         if (have.reset_to == 0) have.reset_to = position.reset_to;
         if (position.after >= have.after) return true;
         if (catch_up_ && reading_ == known) abandon();
         have.after = position.after;
         return true;
     }
-    const std::size_t most = seat_->table().broker().config().limits.session_positions;
-    if (channels_.size() >= most) forget_live();
-    if (channels_.size() >= most) return false;
-    channels_.emplace(std::string(channel), Channel{.position = position, .newest_live = 0, .live = false});
+    if (channels_.size() >= positions_max()) forget_live();
+    if (channels_.size() >= positions_max()) return false;
+    Channel added;
+    added.position = position;
+    channels_.emplace(std::string(channel), std::move(added));
     return true;
+}
+
+bool Replay::place(std::string_view channel, const Position& position) {
+    const auto known = channels_.find(channel);
+    if (known == channels_.end()) return add(channel, position);
+    if (catch_up_ && reading_ == known) abandon();
+    known->second = {};
+    known->second.position = position;
+    return true;
+}
+
+bool Replay::list(std::string_view filter, std::uint32_t newest) {
+    std::erase_if(lists_, [&](const List& list) { return list.filter == filter; });
+    if (lists_.size() >= positions_max()) return false;
+    if (!catch_up_) abandon();
+    const std::string_view beginning = literal_beginning(filter);
+    lists_.push_back({std::string(filter), newest, std::string(beginning)});
+    if (!beginning.empty()) found(lists_.back(), beginning);
+    return true;
+}
+
+std::size_t Replay::positions_max() const {
+    return seat_->table().broker().config().limits.session_positions;
+}
+
+/// False: there is no room for more channels.
+bool Replay::found(const List& list, std::string_view channel) {
+    if (!topic_matches(list.filter, channel) || channels_.contains(channel)) return true;
+    if (!seat_->may_replay(channel, list.filter)) return true;
+    Position position;
+    position.newest = list.newest;
+    position.asked = true;
+    return add(channel, position);
+}
+
+/// A channel that is known of, or that a list would find; nullptr: neither.
+Replay::Channel* Replay::find_listed(std::string_view channel) {
+    auto at = channels_.find(channel);
+    for (auto list = lists_.begin(); at == channels_.end() && list != lists_.end(); ++list) {
+        found(*list, channel);
+        at = channels_.find(channel);
+    }
+    return at == channels_.end() ? nullptr : &at->second;
 }
 
 /// Those that are kept only because something could come twice, which after so many others it does not.
@@ -51,23 +105,27 @@ void Replay::forget_live() {
 }
 
 bool Replay::lets_through(const MessagePtr& message, std::uint64_t& reset_to) {
-    const auto at = channels_.find(message->channel());
-    if (at == channels_.end()) return true;
-    Channel& channel = at->second;
-    if (channel.live) {
-        reset_to = channel.position.reset_to;
-        const bool fresh = message->seq() > channel.position.after;
-        if (fresh || (message->seq() == channel.position.after && reset_to == 0)) channels_.erase(at);
+    Channel* channel = find_listed(message->channel());
+    if (channel == nullptr) return true;
+    if (channel->live) {
+        reset_to = channel->position.reset_to;
+        const bool fresh = message->seq() > channel->position.after;
+        if (fresh || (message->seq() == channel->position.after && reset_to == 0))
+            channels_.erase(channels_.find(message->channel()));
         return fresh;
     }
-    channel.newest_live = message->seq();
-    if (catch_up_ && reading_ == at) catch_up_->hold(message);
+    if (channel->oldest_live == 0) channel->oldest_live = message->seq();
+    channel->newest_live = message->seq();
+    if (catch_up_ && &reading_->second == channel) catch_up_->hold(message);
     return false;
 }
 
-bool Replay::brings(const Message& message) const {
-    const auto at = channels_.find(message.channel());
-    return at != channels_.end() && !at->second.live && message.seq() > at->second.position.after;
+bool Replay::takes_retained(const MessagePtr& message) {
+    if (message->seq() == 0) return false;
+    Channel* channel = find_listed(message->channel());
+    if (channel == nullptr || channel->live) return false;
+    if (channel->position.newest != 0) channel->retained = message;
+    return message->seq() > channel->position.after;
 }
 
 void Replay::subscribed() {
@@ -75,6 +133,8 @@ void Replay::subscribed() {
 }
 
 void Replay::unsubscribed(std::string_view filter) {
+    if (!catch_up_) abandon();
+    std::erase_if(lists_, [&](const List& list) { return list.filter == filter; });
     for (auto at = channels_.begin(); at != channels_.end();) {
         const auto here = at++;
         if (!topic_matches(filter, here->first) || !seat_->subscriptions_to(here->first).empty()) continue;
@@ -92,7 +152,7 @@ void Replay::for_each(const std::function<void(const std::string&, const Positio
 
 void Replay::go_on() {
     if (catch_up_) return catch_up_->on_drained();
-    if (!armed()) start_next();
+    if (ticket_ == 0 && !armed()) start_next();
 }
 
 /// Each has its turn, in a circle.
@@ -107,6 +167,7 @@ Replay::Channels::iterator Replay::next_behind() {
 
 void Replay::start_next() {
     if (seat_->client() == nullptr || !has_room()) return;
+    if (!lists_.empty()) return find_channels();
     reading_ = next_behind();
     if (reading_ == channels_.end()) return;
     last_ = reading_->first;
@@ -116,7 +177,43 @@ void Replay::start_next() {
     catch_up_ = std::make_unique<store::CatchUp>(follower, reading_->first, ahead_bytes());
     subscribed();
     const Position& position = reading_->second.position;
-    catch_up_->resume(position.after, position.same_epoch);
+    if (position.newest == 0) return catch_up_->resume(position.after, position.same_epoch);
+    read({.channel = reading_->first, .after = {}, .before = {}, .limit = 1});
+}
+
+/// Positions have no holes, so it is enough to know the first and the last. What has come live since the
+/// client subscribed does not count, and is not left out.
+void Replay::find_position(const store::Page& page) {
+    Channel& channel = reading_->second;
+    const std::uint64_t newest = std::exchange(channel.position.newest, 0);
+    const std::uint64_t gone = page.first == 0 ? page.last : page.first - 1;
+    const std::uint64_t end = channel.oldest_live == 0 ? page.last : channel.oldest_live - 1;
+    const std::uint64_t after = std::min(std::max(end - std::min(end, newest), gone), end);
+    channel.position.after = after;
+    const MessagePtr retained = std::exchange(channel.retained, nullptr);
+    if (retained && retained->seq() <= after) seat_->send_from_log(retained, subscriptions_, 0, true);
+    catch_up_->resume(after, true);
+}
+
+void Replay::find_channels() {
+    ticket_ = seat_->table().next_ticket();
+    seat_->client()->list_channels(lists_.front().after, kListChannels, ticket_);
+}
+
+void Replay::on_answer(std::uint32_t ticket, Result<std::vector<store::ChannelInfo>> channels) {
+    if (ticket != ticket_) return;
+    ticket_ = 0;
+    if (!channels) return failed(channels.error());
+    List& list = lists_.front();
+    const std::string beginning(literal_beginning(list.filter));
+    bool more = channels->size() == kListChannels;
+    for (const store::ChannelInfo& channel : *channels) {
+        list.after = channel.name;
+        more = more && channel.name.starts_with(beginning);
+        if (!found(list, channel.name)) more = false;
+    }
+    if (!more) lists_.erase(lists_.begin());
+    start_next();
 }
 
 void Replay::abandon() {
@@ -133,8 +230,12 @@ void Replay::on_timer(TimePoint) {
     start_next();
 }
 
-void Replay::on_page(std::uint32_t ticket, Result<store::Page> page) {
-    if (catch_up_ && ticket == ticket_) catch_up_->on_page(std::move(page));
+void Replay::on_answer(std::uint32_t ticket, Result<store::Page> page) {
+    if (ticket != ticket_) return;
+    ticket_ = 0;
+    if (reading_->second.position.newest == 0) return catch_up_->on_page(std::move(page));
+    if (!page) return failed(page.error());
+    find_position(*page);
 }
 
 std::size_t Replay::ahead_bytes() const {
@@ -167,6 +268,7 @@ void Replay::send(const MessagePtr& message) {
 
 void Replay::position_found() {
     reading_->second.position.same_epoch = true;
+    reading_->second.position.asked = false;
 }
 
 void Replay::position_lost(std::uint64_t first) {

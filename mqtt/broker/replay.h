@@ -20,11 +20,11 @@ class ClientSession;
 
 /// Where a session is on a stored channel.
 struct Position {
-    std::uint64_t after = 0;  ///< everything up to it is sent, or waits in the session
-    std::uint64_t reset_to =
-        0;                   ///< what was before it is gone, and the client was not told yet; 0: nothing is
-    bool same_epoch = true;  ///< false: `after` is of another store's life
-    bool asked = false;      ///< by the client, which has to expect that it is gone
+    std::uint64_t after = 0;     ///< everything up to it is sent, or waits in the session
+    std::uint64_t reset_to = 0;  ///< as in Terms; the client has still to be told
+    std::uint32_t newest = 0;    ///< not 0: so many of the newest; `after` follows when they are looked up
+    bool same_epoch = true;      ///< false: `after` is of another store's life
+    bool asked = false;          ///< by the client, which has to expect that it is gone
 };
 
 /// The stored channels on which a session is behind, each with its position in the log. While its client is
@@ -42,13 +42,19 @@ class Replay final : private store::CatchUp::Follower, private Timer {
     /// Whether a message that comes live goes to the client now; it does not if it is read, was read or will
     /// be. `reset_to` is set as in Terms.
     bool lets_through(const MessagePtr& message, std::uint64_t& reset_to);
-    /// Whether a retained message will come out of the log.
-    bool brings(const Message& message) const;
+    /// The client wants the channel from there on, whatever there was. False as for add().
+    [[nodiscard]] bool place(std::string_view channel, const Position& position);
+    /// The client wants the newest messages of every stored channel that the filter matches. False: too many
+    /// filters are looked up already.
+    [[nodiscard]] bool list(std::string_view filter, std::uint32_t newest);
+    /// Whether a retained message is not to be sent now: it comes out of the log, or is sent before what
+    /// does.
+    bool takes_retained(const MessagePtr& message);
     /// A subscription of the session is new, or has other options.
     void subscribed();
     /// A subscription is gone: what no other one is about is not wanted any more.
     void unsubscribed(std::string_view filter);
-    bool empty() const { return channels_.empty(); }
+    bool empty() const { return channels_.empty() && lists_.empty(); }
     /// f(channel, position), by channel: where the session is behind.
     void for_each(const std::function<void(const std::string&, const Position&)>& f) const;
 
@@ -58,16 +64,25 @@ class Replay final : private store::CatchUp::Follower, private Timer {
     void stop();
     /// Between stop() and go_on().
     void move_to(ClientSession& seat) { seat_ = &seat; }
-    /// What Client::read() has brought.
-    void on_page(std::uint32_t ticket, Result<store::Page> page);
+    /// What Client::read() and Client::list_channels() have brought.
+    void on_answer(std::uint32_t ticket, Result<store::Page> page);
+    void on_answer(std::uint32_t ticket, Result<std::vector<store::ChannelInfo>> channels);
 
   private:
     struct Channel {
         Position position;
-        std::uint64_t newest_live = 0;  ///< of what came live and was not let through
-        bool live = false;              ///< everything was read; what is not behind the position comes twice
+        std::uint64_t oldest_live = 0;  ///< of what came live and was not let through
+        std::uint64_t newest_live = 0;
+        MessagePtr retained;  ///< to be sent first, unless it is among what is read
+        bool live = false;    ///< everything was read; what is not behind the position comes twice
     };
     using Channels = std::map<std::string, Channel, std::less<>>;
+    /// Channels that have to be found.
+    struct List {
+        std::string filter;
+        std::uint32_t newest = 0;
+        std::string after;  ///< by name, those up to it are found
+    };
 
     void read(store::Range range) override;
     bool has_room() override;
@@ -80,17 +95,23 @@ class Replay final : private store::CatchUp::Follower, private Timer {
 
     Channels::iterator next_behind();
     void start_next();
+    void find_position(const store::Page& page);
+    void find_channels();
+    bool found(const List& list, std::string_view channel);
+    Channel* find_listed(std::string_view channel);
     void abandon();
     void forget_live();
     std::size_t ahead_bytes() const;
+    std::size_t positions_max() const;
 
     ClientSession* seat_;
     Channels channels_;
+    std::vector<List> lists_;
     std::string last_;            ///< the channel that had the latest turn
     Channels::iterator reading_;  ///< while there is a catch_up_
     std::unique_ptr<store::CatchUp> catch_up_;
     std::vector<const Subscription*> subscriptions_;  ///< those that reading_ is read for
-    std::uint32_t ticket_ = 0;                        ///< of the page that is awaited
+    std::uint32_t ticket_ = 0;                        ///< of the answer that is awaited; 0: none is
     unsigned pages_ = 0;                              ///< of this turn of reading_
     bool full_ = false;                               ///< the session has no room for what comes now
 };

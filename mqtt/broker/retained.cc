@@ -1,6 +1,5 @@
 #include "mqtt/broker/retained.h"
 
-#include <algorithm>
 #include <map>
 
 #include "mqtt/codec/topic.h"
@@ -41,13 +40,11 @@ bool RetainedMap::update(const MessagePtr& message) {
 
 void RetainedMap::match(std::string_view filter, const std::function<void(const MessagePtr&)>& visit) const {
     const auto& messages = impl_->messages;
-    const std::size_t wildcard = std::min(filter.find('+'), filter.find('#'));
-    if (wildcard == std::string_view::npos) {
+    if (!has_wildcard(filter)) {
         if (const auto at = messages.find(filter); at != messages.end()) visit(at->second);
         return;
     }
-    // "a/b/#" also matches "a/b": the slash before the wildcard is not part of the common beginning.
-    const std::string_view beginning = filter.substr(0, wildcard == 0 ? 0 : wildcard - 1);
+    const std::string_view beginning = literal_beginning(filter);
     for (auto at = messages.lower_bound(beginning); at != messages.end(); ++at) {
         if (!at->first.starts_with(beginning)) return;
         if (topic_matches(filter, at->first)) visit(at->second);

@@ -26,6 +26,7 @@ SessionLimits limits_of(const config::Limits& limits) {
     result.queue_messages = limits.session_queue_messages;
     result.queue_bytes = limits.session_queue_bytes;
     result.session_expiry_s = whole_seconds(limits.session_expiry, Session::kNeverExpires - 1);
+    result.replay_messages = static_cast<std::uint32_t>(limits.history_page_messages);
     result.keep_alive_max_s = static_cast<std::uint16_t>(whole_seconds(limits.keep_alive_max, 0xFFFF));
     result.receive_maximum = limits.receive_maximum;
     result.inflight_messages = limits.inflight_messages;

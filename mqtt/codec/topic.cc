@@ -1,7 +1,9 @@
 #include "mqtt/codec/topic.h"
 
 #include <algorithm>
+#include <limits>
 
+#include "core/number.h"
 #include "mqtt/codec/utf8.h"
 #include "mqtt/codec/wire.h"
 
@@ -9,6 +11,7 @@ namespace millrace::mqtt {
 namespace {
 
 constexpr std::string_view kSharePrefix = "$share/";
+constexpr std::string_view kReplayPrefix = "$replay/";
 
 /// What names and filters have in common.
 TopicFault check_text(std::string_view topic, TopicLimits limits) {
@@ -74,6 +77,29 @@ TopicFault check_topic_filter(std::string_view filter, TopicLimits limits) {
         filter = shared->filter;
     }
     return wildcards_well_placed(filter) ? TopicFault::none : TopicFault::misplaced_wildcard;
+}
+
+std::string_view literal_beginning(std::string_view filter) {
+    const std::size_t wildcard = filter.find_first_of("+#");
+    // "a/b/#" also matches "a/b": the slash before the wildcard is not part of it.
+    return filter.substr(0, wildcard == 0 ? 0 : wildcard - 1);
+}
+
+bool names_replay(std::string_view filter) {
+    if (const auto shared = parse_shared(filter)) filter = shared->filter;
+    return filter.starts_with(kReplayPrefix);
+}
+
+std::optional<ReplayFilter> parse_replay(std::string_view filter) {
+    if (!filter.starts_with(kReplayPrefix)) return std::nullopt;
+    filter.remove_prefix(kReplayPrefix.size());
+    const std::size_t slash = filter.find('/');
+    if (slash == std::string_view::npos || slash + 1 == filter.size()) return std::nullopt;
+    const std::uint64_t newest = parse_number(filter.substr(0, slash)).value_or(0);
+    filter.remove_prefix(slash + 1);
+    if (newest == 0 || newest > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    if (filter.starts_with(kSharePrefix) || filter.starts_with(kReplayPrefix)) return std::nullopt;
+    return ReplayFilter{static_cast<std::uint32_t>(newest), filter};
 }
 
 std::optional<SharedFilter> parse_shared(std::string_view filter) {

@@ -39,6 +39,17 @@ struct SharedFilter {
 /// The parts of a legal `$share/<group>/<filter>`; nothing for an ordinary filter.
 std::optional<SharedFilter> parse_shared(std::string_view filter);
 
+struct ReplayFilter {
+    std::uint32_t newest = 0;  ///< how many of the newest messages come first, at least 1
+    std::string_view filter;
+};
+/// Whether it is, or shares, a `$replay/…`: a legal filter for MQTT, and with us a subscription with history.
+bool names_replay(std::string_view filter);
+/// The parts of a `$replay/<n>/<filter>` whose filter is an ordinary one; nothing for anything else.
+std::optional<ReplayFilter> parse_replay(std::string_view filter);
+
 bool has_wildcard(std::string_view filter);
+/// What all topics begin with that a filter with a wildcard matches.
+std::string_view literal_beginning(std::string_view filter);
 
 }  // namespace millrace::mqtt

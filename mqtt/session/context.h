@@ -21,7 +21,8 @@ struct SessionLimits {
     std::size_t queue_messages = 100'000;
     std::size_t queue_bytes = 64 << 20;
     std::uint32_t session_expiry_s = 86'400;
-    std::uint16_t keep_alive_max_s = 0;  ///< 0: any
+    std::uint32_t replay_messages = 1000;  ///< that a subscription may ask for at most
+    std::uint16_t keep_alive_max_s = 0;    ///< 0: any
     std::uint16_t receive_maximum = 256;
     std::uint16_t inflight_messages = 100;
     std::uint16_t topic_alias_maximum = 16;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "mqtt/codec/packets.h"
+#include "mqtt/session/replay_request.h"
 #include "mqtt/session/session.h"
 
 namespace millrace::mqtt {
@@ -17,6 +18,15 @@ enum class PublishAnswer : std::uint8_t {
     invalid_payload,  ///< it is not what its Payload Format Indicator says
     overloaded,       ///< not taken: try again when an earlier one has ended
     unavailable,      ///< the store cannot take it
+};
+
+/// What becomes of history that a SUBSCRIBE asks for.
+enum class ReplayAnswer : std::uint8_t {
+    coming,
+    live_channel,  ///< there is none
+    has_position,  ///< the session is subscribed already, and reads on from where it is
+    not_authorised,
+    too_many,  ///< channels that the session has to read
 };
 
 /// A PUBLISH with its topic alias resolved.
@@ -34,6 +44,8 @@ class Host {
     virtual void on_connect(const Connect& connect) = 0;
     virtual PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) = 0;
     virtual bool may_subscribe(std::string_view filter) = 0;
+    /// Before on_subscribe(). History comes by Machine::deliver, later.
+    virtual ReplayAnswer on_replay(std::string_view filter, const ReplayRequest& request) = 0;
     virtual void on_subscribe(const Subscription& subscription) = 0;
     virtual void on_unsubscribe(std::string_view filter) = 0;
     /// Machine::deliver, with `retained`, for every retained message that matches.

@@ -17,6 +17,7 @@
 #include "mqtt/session/context.h"
 #include "mqtt/session/host.h"
 #include "mqtt/session/pending_acks.h"
+#include "mqtt/session/replay_request.h"
 #include "mqtt/session/session.h"
 #include "mqtt/session/topic_aliases.h"
 
@@ -89,7 +90,18 @@ class Machine {
     void refuse_undecoded(const DecodeError& error, Version version);
     void on_disconnect(const Frame& frame);
     void on_subscribe(const Frame& frame);
-    ReasonCode subscribe(const SubscriptionRequest& request, std::uint32_t identifier, bool& wants_retained);
+    /// What a SUBSCRIBE asks for, and what is answered.
+    struct Subscribing {
+        std::uint32_t identifier = 0;
+        ReplayRequest replay;
+        std::vector<ReasonCode> codes;  ///< one per filter, in their order [MQTT-3.8.4-6]
+        std::vector<std::string_view> with_retained;
+        const char* note = "";  ///< for people: the latest of what there is to say
+    };
+    ReasonCode subscribe(SubscriptionRequest request, Subscribing& subscribing);
+    ReasonCode check_filter(SubscriptionRequest& request, ReplayRequest& replay, const char*& note);
+    ReasonCode ask_for_history(std::string_view filter, const ReplayRequest& replay, const char*& note);
+    void write_suback(std::uint16_t packet_id, const Subscribing& subscribing);
     void on_unsubscribe(const Frame& frame);
     bool can_answer_with(std::size_t codes);
     void on_ping(const Frame& frame);
@@ -141,6 +153,7 @@ class Machine {
     bool waiting_ = false;
     bool keep_alive_changed_ = false;
     bool session_expiry_changed_ = false;
+    bool wants_reasons_ = true;  ///< Request Problem Information
 };
 
 }  // namespace millrace::mqtt

@@ -55,6 +55,7 @@ void Machine::remember(const Connect& connect) {
         v5 ? properties.integer(PropertyId::session_expiry_interval).value_or(0) : forever;
     session_expiry_s_ = std::min(wanted, limits.session_expiry_s);
     session_expiry_changed_ = session_expiry_s_ != wanted;
+    wants_reasons_ = properties.integer(PropertyId::request_problem_information) != 0U;
     // [MQTT-3.1.2-24], and [MQTT-3.3.4-9] with our own limit on top.
     packet_bytes_max_ = properties.integer(PropertyId::maximum_packet_size).value_or(0xFFFFFFFF);
     const std::uint32_t maximum = properties.integer(PropertyId::receive_maximum).value_or(0xFFFF);

@@ -19,37 +19,101 @@ void Machine::on_subscribe(const Frame& frame) {
     const auto packet = decode_subscribe(frame, version_);
     if (!packet) return fail(packet.error());
     if (!can_answer_with(packet->subscriptions.size())) return;
-    const std::uint32_t identifier =
-        packet->properties.integer(PropertyId::subscription_identifier).value_or(0);
-    std::vector<ReasonCode> codes;  // one per filter, in their order [MQTT-3.8.4-6]
-    std::vector<std::string_view> with_retained;
-    for (const SubscriptionRequest& request : packet->subscriptions) {
-        bool wants_retained = false;
-        codes.push_back(subscribe(request, identifier, wants_retained));
-        if (wants_retained) with_retained.push_back(request.filter);
+    Subscribing subscribing;
+    subscribing.identifier = packet->properties.integer(PropertyId::subscription_identifier).value_or(0);
+    const auto replay = read_replay_request(packet->properties, context_.limits.replay_messages);
+    if (replay) {
+        subscribing.replay = *replay;
+        for (const SubscriptionRequest& request : packet->subscriptions)
+            subscribing.codes.push_back(subscribe(request, subscribing));
+    } else {
+        subscribing.codes.assign(packet->subscriptions.size(), replay.error().code);
+        subscribing.note = replay.error().why;
     }
-    encode_suback(out_.tail(), packet->packet_id, codes, version_);  // [MQTT-3.8.4-1] [MQTT-3.8.4-2]
-    for (const std::string_view filter : with_retained)
+    write_suback(packet->packet_id, subscribing);
+    for (const std::string_view filter : subscribing.with_retained)
         host_.send_retained(*session_->find_subscription(filter));
 }
 
-ReasonCode Machine::subscribe(const SubscriptionRequest& request, std::uint32_t identifier,
-                              bool& wants_retained) {
+/// [MQTT-3.8.4-1] [MQTT-3.8.4-2]; the reason only where the client wants it [MQTT-3.1.2-29] and has room for
+/// it [MQTT-3.9.2-1].
+void Machine::write_suback(std::uint16_t packet_id, const Subscribing& subscribing) {
+    context_.scratch.clear();
+    PropertyWriter writer(context_.scratch);
+    if (*subscribing.note != '\0') writer.text(PropertyId::reason_string, subscribing.note);
+    constexpr std::size_t kRestMax = 12;  // type, two lengths of up to four bytes, packet identifier
+    const bool fits = context_.scratch.size() + subscribing.codes.size() + kRestMax <= packet_bytes_max_;
+    encode_suback(out_.tail(), packet_id, subscribing.codes, version_,
+                  wants_reasons_ && fits ? writer.properties() : Properties{});
+}
+
+/// Takes the filter out of a `$replay/<n>/<filter>`: from then on it is a subscription like any other, and
+/// nothing is allowed with it that is not allowed without.
+ReasonCode Machine::check_filter(SubscriptionRequest& request, ReplayRequest& replay, const char*& note) {
     const SessionLimits& limits = context_.limits;
     if (check_topic_filter(request.filter, {limits.topic_bytes, limits.topic_levels}) != TopicFault::none) {
         return ReasonCode::topic_filter_invalid;
     }
+    const auto with_history = parse_replay(request.filter);
+    const char* fault = nullptr;
+    if (names_replay(request.filter) && !with_history)
+        fault = "a subscription with history is $replay/<n>/<filter>, and is not a shared one";
+    if (with_history) {
+        replay = {};
+        replay.newest = with_history->newest;
+        request.filter = with_history->filter;
+    }
+    if (replay.newest > limits.replay_messages)
+        fault = "$replay/<n>/<filter> has an <n> of more than `limits.history_page_messages`";
+    else if (replay.wanted() && parse_shared(request.filter))
+        fault = "a shared subscription has no history";
+    else if (replay.after && has_wildcard(request.filter))
+        fault = "the user property `after` needs a filter without wildcards";
+    if (fault == nullptr) return ReasonCode::success;
+    note = fault;
+    return ReasonCode::implementation_specific_error;
+}
+
+ReasonCode Machine::ask_for_history(std::string_view filter, const ReplayRequest& replay, const char*& note) {
+    switch (host_.on_replay(filter, replay)) {
+        case ReplayAnswer::coming:
+            break;
+        case ReplayAnswer::live_channel:
+            note = "the channel is live: nothing of it is stored";
+            break;
+        case ReplayAnswer::has_position:
+            note = "the session is subscribed already and goes on from where it is";
+            break;
+        case ReplayAnswer::not_authorised:
+            return ReasonCode::not_authorized;
+        case ReplayAnswer::too_many:
+            note = "`limits.session_positions` is reached";
+            return ReasonCode::quota_exceeded;
+    }
+    return ReasonCode::success;
+}
+
+ReasonCode Machine::subscribe(SubscriptionRequest request, Subscribing& subscribing) {
+    ReplayRequest replay = subscribing.replay;
+    const ReasonCode checked = check_filter(request, replay, subscribing.note);
+    if (is_error(checked)) return checked;
     if (!host_.may_subscribe(request.filter)) return ReasonCode::not_authorized;
     const bool known = session_->find_subscription(request.filter) != nullptr;
-    if (!known && session_->subscriptions().size() >= limits.subscriptions) return ReasonCode::quota_exceeded;
-    Subscription subscription{std::string(request.filter), identifier, static_cast<std::uint8_t>(request.qos),
-                              request.no_local, request.retain_as_published};
-    session_->subscribe(std::move(subscription));
+    if (!known && session_->subscriptions().size() >= context_.limits.subscriptions)
+        return ReasonCode::quota_exceeded;
+    if (replay.wanted()) {
+        const ReasonCode asked = ask_for_history(request.filter, replay, subscribing.note);
+        if (is_error(asked)) return asked;
+    }
+    session_->subscribe({std::string(request.filter), subscribing.identifier,
+                         static_cast<std::uint8_t>(request.qos), request.no_local,
+                         request.retain_as_published});
     host_.on_subscribe(*session_->find_subscription(request.filter));
     if (parse_shared(request.filter)) return static_cast<ReasonCode>(request.qos);  // 4.8.2: none retained
     // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; 3.x sends them always [MQTT-3.8.4-3].
-    wants_retained = request.retain_handling == RetainHandling::send ||
-                     (request.retain_handling == RetainHandling::send_if_new && !known);
+    if (request.retain_handling == RetainHandling::send ||
+        (request.retain_handling == RetainHandling::send_if_new && !known))
+        subscribing.with_retained.push_back(request.filter);
     return static_cast<ReasonCode>(request.qos);
 }
 
@@ -58,7 +122,8 @@ void Machine::on_unsubscribe(const Frame& frame) {
     if (!packet) return fail(packet.error());
     if (!can_answer_with(packet->filters.size())) return;
     std::vector<ReasonCode> codes;  // [MQTT-3.11.3-1]
-    for (const std::string_view filter : packet->filters) {
+    for (std::string_view filter : packet->filters) {
+        if (const auto with_history = parse_replay(filter)) filter = with_history->filter;
         if (session_->unsubscribe(filter)) {
             host_.on_unsubscribe(filter);
             codes.push_back(ReasonCode::success);

@@ -12,7 +12,7 @@ constexpr std::size_t kKeptCapacity = 64;
 }  // namespace
 
 QueuedMessage to_queued(const MessagePtr& message, const Terms& terms) {
-    QueuedMessage item{message, nullptr, terms.qos, terms.retain};
+    QueuedMessage item{message, nullptr, terms.qos, terms.retain, terms.kept};
     if (terms.identifiers.empty() && terms.share == nullptr && terms.reset_to == 0) return item;
     item.extras = std::make_unique<const Extras>(
         Extras{std::vector<std::uint32_t>(terms.identifiers.begin(), terms.identifiers.end()), terms.share,

@@ -26,7 +26,9 @@ using SharePtr = boost::intrusive_ptr<const Share>;
 /// How a message goes to one client.
 struct Terms {
     std::uint8_t qos = 0;
-    bool retain = false;                         ///< the flag to send
+    bool retain = false;  ///< the flag to send
+    bool kept =
+        false;  ///< not sent because it was published, but because a subscription is new [MQTT-3.3.1-8]
     std::span<const std::uint32_t> identifiers;  ///< of subscriptions; valid during the call
     const Share* share = nullptr;  ///< the shared subscription that chose this client, if one did
     /// What came before this seq, and should have been sent, is gone from the log; the client is told with
@@ -57,6 +59,7 @@ struct QueuedMessage {
     ExtrasPtr extras;
     std::uint8_t qos = 0;
     bool retain = false;
+    bool kept = false;  ///< as in Terms
 };
 QueuedMessage to_queued(const MessagePtr& message, const Terms& terms);
 

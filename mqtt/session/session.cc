@@ -59,11 +59,11 @@ QueuedMessage Session::unqueue(Counters& counters) {
     return item;
 }
 
-void Session::forget_queued(const Unwanted& unwanted, Counters& counters) {
+void Session::forget_queued(const std::function<bool(const QueuedMessage&)>& unwanted, Counters& counters) {
     if (!outbound_) return;
     for (std::size_t left = outbound_->queue.size(); left != 0; --left) {
         QueuedMessage item = outbound_->queue.pop();
-        if (!unwanted(*item.message)) {
+        if (!unwanted(item)) {
             outbound_->queue.push(std::move(item));
             continue;
         }

@@ -71,7 +71,7 @@ class Session {
     QueuedMessage unqueue(Counters& counters);
     /// Which messages are not for the client any more.
     using Unwanted = std::function<bool(const Message&)>;
-    void forget_queued(const Unwanted& unwanted, Counters& counters);
+    void forget_queued(const std::function<bool(const QueuedMessage&)>& unwanted, Counters& counters);
     /// Between two connections only.
     void forget_unacknowledged(const Unwanted& unwanted);
     /// Before the session is thrown away.

@@ -135,12 +135,6 @@ class BrowserReader {
     Log log_;
 };
 
-void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std::uint64_t first) {
-    for (std::size_t i = from; i < seqs.size(); ++i) {
-        ASSERT_EQ(seqs[i], first + (i - from)) << "at " << i << " of " << seqs.size();
-    }
-}
-
 class ResumeTest : public SystemTest {
   protected:
     template <class Reader>

@@ -89,11 +89,7 @@ class TlsTest : public ::testing::Test {
     }
     /// The value of one sample of /metrics.
     std::string metric(const std::string& sample) const {
-        const std::string body = http_get(server_->http_port(), "/metrics").body;
-        const std::size_t at = body.find("\n" + sample + " ");
-        if (at == std::string::npos) return "none";
-        const std::size_t begin = at + sample.size() + 2;
-        return body.substr(begin, body.find('\n', begin) - begin);
+        return system_test::metric(server_->http_port(), sample);
     }
     /// What openssl's client says of the certificate that new connections are shown.
     std::string shown_certificate() const {

@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "tests/mqtt/broker/client_support.h"
+#include "tests/mqtt/broker/replay_support.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -13,72 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::vector<std::string> numbers(int first, int last) {
-    std::vector<std::string> result;
-    for (int i = first; i <= last; ++i) result.push_back(std::to_string(i));
-    return result;
-}
-
-std::map<std::string, std::string> user_properties(const TestClient::Packet& packet) {
-    std::map<std::string, std::string> found;
-    const auto publish = decode_publish(packet.frame(), packet.version, Sender::server);
-    publish->properties.for_each_user_property([&](auto name, auto value) { found.emplace(name, value); });
-    return found;
-}
-
-class ReplayTest : public testing::TestWithParam<Version> {
-  protected:
-    explicit ReplayTest(const std::function<void(config::Config&)>& adjust = {}) : server(2, adjust) {}
-
-    void SetUp() override { publisher.connect("publisher"); }
-    /// Publishes the next `count` numbers, each acknowledged.
-    void pour(int count, const std::string& channel = "stored/a", bool retain = false) {
-        int& last = last_[channel];
-        for (int i = 0; i < count; ++i) {
-            const int before = publisher.count(PacketType::puback);
-            publisher.publish(channel, std::to_string(++last), 1, 1, retain);
-            ASSERT_TRUE(server.turn_until([&] {
-                publisher.read();
-                return publisher.count(PacketType::puback) > before;
-            }));
-        }
-        server.turn();
-    }
-    static void subscribe(TestServer& server, TestClient& client, std::string_view filter, int qos = 1) {
-        client.subscribe(filter, qos);
-        server.turn();
-        client.read();
-    }
-    bool receives(TestClient& client, std::size_t count) {
-        return server.turn_until([&] {
-            client.read();
-            return client.messages.size() >= count;
-        });
-    }
-    /// Nothing more comes than has come.
-    void expect_silence(TestClient& client) {
-        const std::size_t have = client.messages.size();
-        for (int i = 0; i < 5; ++i) {
-            server.turn();
-            client.read();
-        }
-        EXPECT_EQ(client.messages.size(), have);
-    }
-    /// A persistent session that has subscribed and gone.
-    void leave_session(std::string_view filter = "stored/#", int qos = 1) {
-        TestClient client(server, 0, GetParam());
-        client.connect("reader");
-        subscribe(server, client, filter, qos);
-        client.drop();
-        server.turn();
-    }
-
-    TestServer server;
-    TestClient publisher{server, 0};
-
-  private:
-    std::map<std::string, int> last_;
-};
+class ReplayTest : public ReplayFixture {};
 INSTANTIATE_TEST_SUITE_P(Versions, ReplayTest, testing::Values(Version::v311, Version::v5),
                          [](const auto& version) { return version.param == Version::v5 ? "v5" : "v311"; });
 
@@ -190,11 +125,7 @@ TEST_P(ReplayTest, UnsubscribingEndsIt) {
     TestClient reader(server, 0, GetParam());
     reader.connect("reader");
     server.turn();
-    ByteBuffer bytes;
-    const std::string_view filter = "stored/a";
-    encode_unsubscribe(bytes, 9, {&filter, 1}, GetParam());
-    reader.write(bytes.text());
-    server.turn();
+    unsubscribe(reader, "stored/a");
     server.release_store();
     expect_silence(reader);
     EXPECT_THAT(reader.payloads(), IsEmpty());
@@ -250,6 +181,28 @@ TEST_P(ReplayTest, ARetainedMessageThatIsStillToComeDoesNotComeTwice) {
     EXPECT_EQ(reader.payloads(), numbers(1, 3));
 }
 
+TEST_P(ReplayTest, ARetainedMessageThatWaitsIsNoPosition) {
+    pour(1, "stored/a", true);
+    pour(1, "stored/b", true);
+    pour(100, "stored/a");
+    TestClient first(server, 0, GetParam());
+    first.acknowledges = false;
+    first.connect("reader");
+    subscribe(server, first, "stored/b");
+    pour(150, "stored/b");
+    subscribe(server, first, "stored/a");
+    first.read();
+    first.drop();
+    ASSERT_TRUE(server.turn_until([&] { return server.sum(&Counters::queued_messages) == 1; }));
+    TestClient second(server, 0, GetParam());
+    second.connect("reader");
+    ASSERT_TRUE(receives(second, 152));
+    expect_silence(second);
+    int of_a = 0;
+    for (const TestClient::Message& message : second.messages) of_a += message.topic == "stored/a" ? 1 : 0;
+    EXPECT_EQ(of_a, 1);
+}
+
 TEST_P(ReplayTest, WithoutASessionThereIsNothingToRead) {
     leave_session();
     pour(5);
@@ -266,10 +219,10 @@ TEST_P(ReplayTest, QosZeroIsNotKeptForAClientThatIsAway) {
     EXPECT_EQ(server.sum(&Counters::dropped_offline), 5U);
 }
 
-class SmallQueueTest : public ReplayTest {
+class SmallQueueTest : public ReplayFixture {
   protected:
     SmallQueueTest()
-        : ReplayTest([](config::Config& config) {
+        : ReplayFixture([](config::Config& config) {
               config.limits.session_queue_messages = 3;
               config.limits.inflight_messages = 2;
               config.limits.session_positions = 1;

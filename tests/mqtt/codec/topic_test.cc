@@ -86,6 +86,32 @@ TEST(SharedSubscription, IsCutIntoGroupAndFilter) {
     EXPECT_FALSE(parse_shared("a/$share/g/b"));
 }
 
+TEST(ReplayFilter, IsCutIntoNumberAndFilter) {
+    const auto replay = parse_replay("$replay/20/a/+/#");
+    ASSERT_TRUE(replay);
+    EXPECT_EQ(replay->newest, 20U);
+    EXPECT_EQ(replay->filter, "a/+/#");
+    EXPECT_FALSE(parse_replay("$replays/20/a"));
+    EXPECT_FALSE(parse_replay("a/$replay/20/b"));
+}
+
+TEST(ReplayFilter, NeedsANumberAndAnOrdinaryFilter) {
+    for (const auto* filter :
+         {"$replay/", "$replay/5", "$replay/5/", "$replay//a", "$replay/0/a", "$replay/+/a",
+          "$replay/4294967296/a", "$replay/5/$replay/5/a", "$replay/5/$share/g/a", "$share/g/$replay/5/a"}) {
+        EXPECT_TRUE(names_replay(filter)) << filter;
+        EXPECT_FALSE(parse_replay(filter)) << filter;
+    }
+}
+
+TEST(TopicFilter, BeginsLiterallyBeforeItsFirstWildcard) {
+    EXPECT_EQ(literal_beginning("a/b/#"), "a/b");
+    EXPECT_EQ(literal_beginning("a/+/b"), "a");
+    EXPECT_EQ(literal_beginning("/#"), "");
+    EXPECT_EQ(literal_beginning("+/a"), "");
+    EXPECT_EQ(literal_beginning("#"), "");
+}
+
 TEST(TopicLevels, WalksOverEmptyLevelsToo) {
     const auto levels = [](std::string_view topic) {
         std::vector<std::string_view> all;

@@ -280,7 +280,7 @@ TEST_F(SendTest5, Mqtt_3_3_4_3_SubscriptionIdentifiersTravelAndAreQueued) {
     exchange.connect();
     exchange.sent();
     const std::vector<std::uint32_t> identifiers{7, 300};
-    exchange.machine().deliver(make_message("a", "x", 1), {1, false, identifiers});
+    exchange.machine().deliver(make_message("a", "x", 1), {.qos = 1, .identifiers = identifiers});
     exchange.reconnect();
     exchange.connect();
     const auto packets = exchange.sent();

@@ -50,9 +50,20 @@ class FakeHost : public Host {
         std::uint64_t token;
     };
 
+    struct Replayed {
+        std::string filter;
+        std::optional<std::uint64_t> after;
+        std::string epoch;
+        std::uint32_t newest;
+    };
+
     void on_connect(const Connect& connect) override;
     PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) override;
     bool may_subscribe(std::string_view filter) override { return !filter.starts_with("secret"); }
+    ReplayAnswer on_replay(std::string_view filter, const ReplayRequest& request) override {
+        replays.push_back({std::string(filter), request.after, std::string(request.epoch), request.newest});
+        return replay_answer;
+    }
     void on_subscribe(const Subscription& subscription) override {
         subscribed.push_back(subscription.filter);
     }
@@ -77,6 +88,8 @@ class FakeHost : public Host {
     std::vector<Published> published;
     std::vector<std::string> subscribed;
     std::vector<std::string> unsubscribed;
+    std::vector<Replayed> replays;
+    ReplayAnswer replay_answer = ReplayAnswer::coming;
     std::vector<std::string> retained_wanted;
 };
 

@@ -113,6 +113,14 @@ HttpAnswer http_get(std::uint16_t port, std::string_view target) {
     return HttpConnection(port).request("GET", target);
 }
 
+std::string metric(std::uint16_t port, const std::string& sample) {
+    const std::string body = http_get(port, "/metrics").body;
+    const std::size_t at = body.find("\n" + sample + " ");
+    if (at == std::string::npos) return "none";
+    const std::size_t begin = at + sample.size() + 2;
+    return body.substr(begin, body.find('\n', begin) - begin);
+}
+
 HttpAnswer http_post(std::uint16_t port, std::string_view target, const boost::json::value& body) {
     return HttpConnection(port).post(target, body);
 }

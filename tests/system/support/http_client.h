@@ -39,6 +39,8 @@ class HttpConnection {
 
 /// One request on a connection of its own.
 HttpAnswer http_get(std::uint16_t port, std::string_view target);
+/// The value of one sample of /metrics; `none`: there is none.
+std::string metric(std::uint16_t port, const std::string& sample);
 HttpAnswer http_post(std::uint16_t port, std::string_view target, const boost::json::value& body);
 
 }  // namespace millrace::system_test

@@ -95,8 +95,8 @@ std::string mqtt_packet(unsigned first_byte, std::string_view body) {
     return (std::string(1, static_cast<char>(first_byte)) + mqtt_variable_length(body.size())).append(body);
 }
 
-std::string mqtt_connect(int level, std::string_view client_id, std::string_view password) {
-    const char flags = password.empty() ? '\x02' : '\xc2';
+std::string mqtt_connect(int level, std::string_view client_id, std::string_view password, bool clean_start) {
+    const char flags = static_cast<char>((password.empty() ? 0 : 0xc0) | (clean_start ? 2 : 0));
     std::string body = mqtt_string("MQTT") + static_cast<char>(level) + flags + mqtt_u16(60);
     if (level == kMqtt5) body += '\0';
     body += mqtt_string(client_id);
@@ -104,9 +104,13 @@ std::string mqtt_connect(int level, std::string_view client_id, std::string_view
     return mqtt_packet(0x10, body);
 }
 
-std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos) {
+std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos,
+                           const std::map<std::string, std::string>& user_properties) {
     std::string body = mqtt_u16(id);
-    if (level == kMqtt5) body += '\0';
+    std::string properties;
+    for (const auto& [name, value] : user_properties)
+        properties += '\x26' + mqtt_string(name) + mqtt_string(value);
+    if (level == kMqtt5) body += mqtt_variable_length(properties.size()) + properties;
     return mqtt_packet(0x82, body + mqtt_string(filter) + static_cast<char>(qos));
 }
 
@@ -145,9 +149,9 @@ MqttMessage parse_publish(const MqttPacket& packet, int level) {
 }
 
 MqttConnection::MqttConnection(std::uint16_t port, int level, std::string_view client_id,
-                               std::string_view password)
+                               std::string_view password, bool clean_start)
     : level_(level), socket_(port) {
-    send(mqtt_connect(level, client_id, password));
+    send(mqtt_connect(level, client_id, password, clean_start));
     const std::optional<MqttPacket> answer = read();
     if (!answer || answer->type() != PacketType::connack || answer->body.size() < 2 || answer->body[1] != 0) {
         throw std::runtime_error("no CONNACK that says yes for " + std::string(client_id));

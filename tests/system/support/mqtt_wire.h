@@ -38,8 +38,11 @@ std::string mqtt_variable_length(std::size_t value);
 /// A whole packet: the first byte, the remaining length, the rest.
 std::string mqtt_packet(unsigned first_byte, std::string_view body);
 /// With a password there is a user name, too.
-std::string mqtt_connect(int level, std::string_view client_id, std::string_view password = {});
-std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos);
+std::string mqtt_connect(int level, std::string_view client_id, std::string_view password = {},
+                         bool clean_start = true);
+/// `user_properties` are for 5.0.
+std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos,
+                           const std::map<std::string, std::string>& user_properties = {});
 std::string mqtt_publish(int level, std::string_view topic, std::string_view payload, int qos,
                          std::uint16_t id);
 std::string mqtt_ack(PacketType type, std::uint16_t id);
@@ -68,7 +71,8 @@ MqttMessage parse_publish(const MqttPacket& packet, int level);
 class MqttConnection {
   public:
     /// Connects and waits for a CONNACK that says yes; throws otherwise.
-    MqttConnection(std::uint16_t port, int level, std::string_view client_id, std::string_view password = {});
+    MqttConnection(std::uint16_t port, int level, std::string_view client_id, std::string_view password = {},
+                   bool clean_start = true);
 
     int level() const { return level_; }
     bool send(std::string_view bytes) { return socket_.send(bytes); }

@@ -2,13 +2,14 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
+#include <gtest/gtest.h>
 
 #include "tests/system/support/http_client.h"
 
 namespace millrace::system_test {
 namespace {
 
-constexpr int kBatch = 20;
+constexpr std::uint64_t kBatch = 20;
 constexpr Clock::duration kBatchTime = 10ms;
 
 }  // namespace
@@ -23,16 +24,23 @@ std::uint64_t Publisher::stop() {
 }
 
 void Publisher::run() {
-    boost::json::array messages;
-    for (int i = 0; i < kBatch; ++i) messages.push_back({{"channel", channel_}, {"data", i}});
-    const boost::json::value batch{{"messages", std::move(messages)}};
     HttpConnection http(port_);
     Clock::time_point next = Clock::now();
     while (!stopping_) {
+        boost::json::array messages;
+        for (std::uint64_t i = 1; i <= kBatch; ++i)
+            messages.push_back({{"channel", channel_}, {"data", acknowledged_ + i}});
+        const boost::json::value batch{{"messages", std::move(messages)}};
         if (http.post("/v1/publish/batch", batch).status != 200) return;
         acknowledged_ += kBatch;
         next += kBatchTime;
         std::this_thread::sleep_until(next);
+    }
+}
+
+void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std::uint64_t first) {
+    for (std::size_t i = from; i < seqs.size(); ++i) {
+        ASSERT_EQ(seqs[i], first + (i - from)) << "at " << i << " of " << seqs.size();
     }
 }
 

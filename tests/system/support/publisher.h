@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace millrace::system_test {
 
 /// Publishes 2,000 messages a second on one channel, by HTTP and in batches, from its making until told to
-/// stop. Its data are numbers. Owns its thread.
+/// stop. Its data are the numbers from 1 on, on a channel of its own the same as `seq`. Owns its thread.
 class Publisher {
   public:
     Publisher(std::uint16_t port, std::string channel);
@@ -19,6 +20,7 @@ class Publisher {
 
     /// How many the server has acknowledged.
     std::uint64_t stop();
+    std::uint64_t acknowledged() const { return acknowledged_; }
 
   private:
     void run();
@@ -29,5 +31,8 @@ class Publisher {
     std::atomic<std::uint64_t> acknowledged_{0};
     std::thread thread_;
 };
+
+/// That from `from` on they are `first` and the numbers that follow it.
+void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std::uint64_t first);
 
 }  // namespace millrace::system_test
