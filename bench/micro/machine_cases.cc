@@ -36,7 +36,7 @@ class Exchange final : private mqtt::Host {
         if (machine_.feed(packets.view()) != packets.size()) throw std::runtime_error("not all was taken");
     }
     void deliver(const MessagePtr& message, std::uint8_t qos) {
-        Terms terms;
+        mqtt::Terms terms;
         terms.qos = qos;
         machine_.deliver(message, terms);
     }
@@ -66,6 +66,9 @@ class Exchange final : private mqtt::Host {
         return mqtt::PublishAnswer::done;
     }
     bool may_subscribe(std::string_view) override { return true; }
+    mqtt::ReplayAnswer on_replay(std::string_view, const mqtt::ReplayRequest&) override {
+        return mqtt::ReplayAnswer::live_channel;
+    }
     void on_subscribe(const mqtt::Subscription&) override {}
     void on_unsubscribe(std::string_view) override {}
     void send_retained(const mqtt::Subscription&) override {}
