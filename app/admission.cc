@@ -24,28 +24,17 @@ Admission::Verdict Admission::admit(const Address& address, TimePoint now) {
     const bool unlimited = limits_.connections == 0 && limits_.per_second == 0;
     if (unlimited || address.family == Address::Family::local) return Verdict::admitted;
     if (sources_.size() >= forget_at_) forget_idle(now);
-    const auto [at, fresh] = sources_.try_emplace(key_of(address));
-    Source& source = at->second;
-    if (fresh) {
-        source.tokens = static_cast<double>(limits_.per_second);
-        source.filled = now;
+    Source& source = sources_[key_of(address)];
+    if (limits_.per_second != 0) {
+        const auto rate = static_cast<double>(limits_.per_second);
+        if (!source.attempts.fill(rate, rate, now)) return Verdict::too_fast;
+        source.attempts.take();
     }
-    if (limits_.per_second != 0 && !take_token(source, now)) return Verdict::too_fast;
     if (limits_.connections != 0) {
         if (source.open >= limits_.connections) return Verdict::too_many;
         ++source.open;
     }
     return Verdict::admitted;
-}
-
-bool Admission::take_token(Source& source, TimePoint now) const {
-    const auto full = static_cast<double>(limits_.per_second);
-    const double seconds = std::chrono::duration<double>(now - source.filled).count();
-    source.tokens = std::min(full, source.tokens + seconds * full);
-    source.filled = now;
-    if (source.tokens < 1) return false;
-    source.tokens -= 1;
-    return true;
 }
 
 void Admission::depart(const Address& address) {
@@ -59,7 +48,7 @@ void Admission::depart(const Address& address) {
 /// A second after its last attempt an address without connections is as good as a new one.
 void Admission::forget_idle(TimePoint now) {
     std::erase_if(sources_, [now](const auto& entry) {
-        return entry.second.open == 0 && now - entry.second.filled >= std::chrono::seconds(1);
+        return entry.second.open == 0 && now - entry.second.attempts.filled() >= std::chrono::seconds(1);
     });
     forget_at_ = std::max<std::size_t>(1024, 2 * sources_.size());
 }

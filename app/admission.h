@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/net/address.h"
+#include "core/token_bucket.h"
 
 namespace millrace::app {
 
@@ -43,13 +44,10 @@ class Admission {
     };
     struct Source {
         std::size_t open = 0;
-        /// A bucket that fills by `per_second` a second and holds as many.
-        double tokens = 0;
-        TimePoint filled{};
+        TokenBucket attempts;  ///< gains and holds `per_second`
     };
 
     static Key key_of(const Address& address);
-    bool take_token(Source& source, TimePoint now) const;
     void forget_idle(TimePoint now);
 
     Limits limits_;

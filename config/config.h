@@ -150,6 +150,8 @@ struct Limits {
     milliseconds connect_timeout = std::chrono::seconds(10);
     std::size_t password_queue = 64;
     milliseconds keep_alive_max{0};
+    std::size_t publish_rate = 0;
+    std::size_t publish_burst = 0;
     std::uint16_t receive_maximum = 256;
     std::uint16_t inflight_messages = 100;
     std::uint16_t topic_alias_maximum = 16;
@@ -159,6 +161,8 @@ struct Limits {
     std::size_t session_queue_messages = 100'000;
     std::size_t session_queue_bytes = 64 * kMiB;
     std::size_t session_positions = 1000;
+    std::size_t queued_messages = 10'000'000;
+    std::size_t queued_bytes = kGiB;
     std::size_t retained_messages = 1'000'000;
     std::size_t retained_bytes = kGiB;
 

@@ -217,6 +217,12 @@ constexpr auto kKeys = std::to_array<Key>({
      "Passwords waiting to be checked, over all listeners; beyond it a CONNECT is refused as server busy."},
     {"limits.keep_alive_max", limit<&Limits::keep_alive_max>, duration(kSecond, 65'535 * kSecond, "none"),
      "The longest Keep Alive; a longer one, or none, is shortened (Server Keep Alive)."},
+    {"limits.publish_rate", limit<&Limits::publish_rate>, count(1, kMany, "none"),
+     "Messages that one MQTT client may publish in a second. A faster one is not read from until it may go "
+     "on; "
+     "nothing is lost."},
+    {"limits.publish_burst", limit<&Limits::publish_burst>, count(1, kMany, "publish_rate"),
+     "Messages it may publish at once after a pause."},
     {"limits.receive_maximum", limit<&Limits::receive_maximum>, count(1, 65'535),
      "QoS 1 and 2 messages in flight from one client (Receive Maximum)."},
     {"limits.inflight_messages", limit<&Limits::inflight_messages>, count(1, 65'535),
@@ -237,6 +243,10 @@ constexpr auto kKeys = std::to_array<Key>({
     {"limits.session_positions", limit<&Limits::session_positions>, count(1, 1'000'000),
      "Stored channels that one session has missed messages of and will read from the log; those of further "
      "ones are queued."},
+    {"limits.queued_messages", limit<&Limits::queued_messages>, count(1, 1000 * kMany),
+     "Messages queued in all sessions together; beyond it none is queued, whichever session it is for."},
+    {"limits.queued_bytes", limit<&Limits::queued_bytes>, bytes(64 * kKiB, 1024 * kGiB),
+     "The same in bytes. A message that waits in several sessions counts in each."},
     {"limits.retained_messages", limit<&Limits::retained_messages>, count(0, kMany),
      "Retained messages in all."},
     {"limits.retained_bytes", limit<&Limits::retained_bytes>, bytes(0, 1024 * kGiB), "The same in bytes."},

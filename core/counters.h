@@ -30,12 +30,14 @@ struct Counters {
     Counter sessions;         ///< MQTT sessions, connected or not; summed over the shards, since they move
     Counter queued_messages;  ///< waiting in sessions; summed over the shards
     Counter queued_bytes;
-    Counter mqtt_clients;  ///< connected now
-    Counter messages_in;   ///< published, through any door
-    Counter messages_out;  ///< handed to a subscriber's connection
+    Counter mqtt_clients;     ///< connected now
+    Counter messages_in;      ///< published, through any door
+    Counter publishers_held;  ///< times that an MQTT client was not read from over limits.publish_rate
+    Counter messages_out;     ///< handed to a subscriber's connection
     Counter dropped_outbox_full;
     Counter dropped_queue_full;
     Counter positions_lost;  ///< of MQTT sessions in stored channels: what they still wanted was deleted
+    Counter dropped_queues_full;  ///< over limits.queued_messages or queued_bytes
     Counter dropped_expired;
     Counter dropped_too_large;      ///< over the packet size that the receiver accepts
     Counter dropped_overloaded;     ///< QoS 0 that a full lane would not take

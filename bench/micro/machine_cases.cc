@@ -73,6 +73,8 @@ class Exchange final : private mqtt::Host {
     void on_unsubscribe(std::string_view) override {}
     void send_retained(const mqtt::Subscription&) override {}
     void on_end() override {}
+    void hold(Milliseconds) override {}
+    TimePoint now() const override { return {}; }
     std::int64_t wall_clock_us() const override { return 1'792'000'000'123'000; }
 
     Version version_;

@@ -93,7 +93,10 @@ void Client::on_deadline(TimePoint now) {
     // What we do not read, its sender cannot be blamed for.
     if (machine_.waiting()) last_packet_ = now;
     const Milliseconds allowed{machine_.keep_alive_s() * 1500};
-    if (machine_.keep_alive_s() == 0 || now - last_packet_ < allowed) return watch_time();
+    if (machine_.keep_alive_s() == 0 || now - last_packet_ < allowed) {
+        watch_time();
+        return read_on_if_possible();
+    }
     sessions_.shard().counters().closed_timed_out.add();
     machine_.end(ReasonCode::keep_alive_timeout);  // [MQTT-3.1.2-22]
 }
@@ -345,6 +348,16 @@ void Client::send_retained(const Subscription& subscription) {
         terms.identifiers = identifiers;
         machine_.deliver(message, terms);
     });
+}
+
+/// Takes the place of the deadline that watch_time() has set, and on_deadline() sets that again: none is
+/// later than a second, the time for one message at the lowest rate.
+void Client::hold(Milliseconds time) {
+    connection_.set_deadline(time);
+}
+
+TimePoint Client::now() const {
+    return sessions_.shard().timers().now();
 }
 
 std::int64_t Client::wall_clock_us() const {

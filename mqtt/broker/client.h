@@ -79,6 +79,8 @@ class Client : public Protocol, private Host {
     void send_retained(const Subscription& subscription) override;
     void on_end() override;
     void on_goodbye() override;
+    void hold(Milliseconds time) override;
+    TimePoint now() const override;
     std::int64_t wall_clock_us() const override;
 
     void check_password(const Connect& connect, ConnectRequest request);

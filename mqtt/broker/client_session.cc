@@ -291,8 +291,7 @@ void ClientSession::emit(const MessagePtr& message, const Match& match, const Sh
 Machine::DropReason ClientSession::offer(const MessagePtr& message, const Terms& terms) {
     if (client_ != nullptr) return client_->offer(message, terms);
     if (terms.qos == 0) return &Counters::dropped_offline;
-    const bool kept = session_->queue(to_queued(message, terms), table_.context());
-    return kept ? nullptr : &Counters::dropped_queue_full;
+    return session_->queue(to_queued(message, terms), table_.context());
 }
 
 void ClientSession::count_drop(Machine::DropReason reason) {

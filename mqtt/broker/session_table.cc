@@ -25,6 +25,10 @@ SessionLimits limits_of(const config::Limits& limits) {
     result.subscriptions = limits.subscriptions_per_client;
     result.queue_messages = limits.session_queue_messages;
     result.queue_bytes = limits.session_queue_bytes;
+    result.queued_messages = limits.queued_messages;
+    result.queued_bytes = limits.queued_bytes;
+    result.publish_rate = limits.publish_rate;
+    result.publish_burst = limits.publish_burst != 0 ? limits.publish_burst : limits.publish_rate;
     result.session_expiry_s = whole_seconds(limits.session_expiry, Session::kNeverExpires - 1);
     result.replay_messages = static_cast<std::uint32_t>(limits.history_page_messages);
     result.keep_alive_max_s = static_cast<std::uint16_t>(whole_seconds(limits.keep_alive_max, 0xFFFF));
@@ -43,6 +47,7 @@ SessionTable::SessionTable(Broker& broker, SessionDirectory& directory)
       context_(limits_of(broker.config().limits), broker.store().epoch(), broker.shard().counters()),
       random_(std::random_device{}()) {
     broker_.add_clients(*this);
+    context_.queue_room.watch(*this);
 }
 
 SessionTable::~SessionTable() = default;
@@ -93,6 +98,10 @@ bool SessionTable::disconnect_client(std::string_view id) {
         return true;
     }
     return false;
+}
+
+QueueTotals SessionTable::queued() const {
+    return {broker_.sum(&Counters::queued_messages), broker_.sum(&Counters::queued_bytes)};
 }
 
 void SessionTable::review() {

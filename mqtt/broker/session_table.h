@@ -20,7 +20,7 @@ class Client;
 
 /// Owns the ClientSessions of its shard and what MQTT connections of this shard share. Made after the shard's
 /// Broker and destroyed before it; its members belong to the shard's thread.
-class SessionTable final : private ClientSource {
+class SessionTable final : private ClientSource, private QueueCensus {
   public:
     SessionTable(Broker& broker, SessionDirectory& directory);
     ~SessionTable();
@@ -46,6 +46,7 @@ class SessionTable final : private ClientSource {
   private:
     void list_clients(ClientPage& page) override;
     bool disconnect_client(std::string_view id) override;
+    QueueTotals queued() const override;
 
     Broker& broker_;
     SessionDirectory& directory_;

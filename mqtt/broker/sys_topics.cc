@@ -94,8 +94,9 @@ void SysTopics::publish_counts(TimePoint now) {
     publish("publish/messages/received", broker_.sum(&Counters::messages_in));
     publish("publish/messages/sent", broker_.sum(&Counters::messages_out));
     publish("publish/messages/dropped",
-            broker_.sum(&Counters::dropped_queue_full) + broker_.sum(&Counters::dropped_outbox_full) +
-                broker_.sum(&Counters::dropped_overloaded) + broker_.sum(&Counters::dropped_no_member));
+            broker_.sum(&Counters::dropped_queue_full) + broker_.sum(&Counters::dropped_queues_full) +
+                broker_.sum(&Counters::dropped_outbox_full) + broker_.sum(&Counters::dropped_overloaded) +
+                broker_.sum(&Counters::dropped_no_member));
     publish("bytes/received", broker_.sum(&Counters::bytes_in));
     publish("bytes/sent", broker_.sum(&Counters::bytes_out));
 }

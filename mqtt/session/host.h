@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/clock.h"
 #include "mqtt/codec/packets.h"
 #include "mqtt/session/replay_request.h"
 #include "mqtt/session/session.h"
@@ -55,6 +56,9 @@ class Host {
     virtual void on_end() = 0;
     /// As on_end(), because the client took its leave: it listens no more.
     virtual void on_goodbye() { on_end(); }
+    /// Machine::feed is wanted again when so much time has passed: the client publishes too fast.
+    virtual void hold(Milliseconds time) = 0;
+    virtual TimePoint now() const = 0;
     /// Microseconds since 1970.
     virtual std::int64_t wall_clock_us() const = 0;
 

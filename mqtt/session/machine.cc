@@ -37,7 +37,7 @@ bool Machine::handle(const Frame& frame) {
     }
     switch (frame.type) {
         case PacketType::publish:
-            return on_publish(frame);
+            return take_publish(frame);
         case PacketType::puback:
             on_puback(frame);
             return true;

@@ -12,6 +12,7 @@
 #include "core/bytes.h"
 #include "core/net/outbox.h"
 #include "core/result.h"
+#include "core/token_bucket.h"
 #include "mqtt/codec/frame_scanner.h"
 #include "mqtt/codec/packets.h"
 #include "mqtt/session/context.h"
@@ -36,8 +37,8 @@ class Machine {
     /// Takes whole packets from the front of `bytes`; how many bytes they were. The rest comes again, with
     /// more, or once it is no longer waiting().
     std::size_t feed(ByteView bytes);
-    /// It reads no further before something else ends: a CONNECT, a publish, or the sending of what is in
-    /// `out`.
+    /// It reads no further before something else ends: a CONNECT, a publish, the sending of what is in `out`,
+    /// or the time that Host::hold was told.
     bool waiting() const { return waiting_ || state_ == State::connecting; }
 
     /// The answer to Host::on_connect. `assigned_id` is the client id if the server chose it.
@@ -47,7 +48,7 @@ class Machine {
     void published(std::uint64_t token, error_code error);
 
     /// What the drop of a message is counted as.
-    using DropReason = Counter Counters::*;
+    using DropReason = mqtt::DropReason;
     /// Sends a message or keeps it for later; nullptr, or why there is no room. Only after accept().
     [[nodiscard]] DropReason offer(const MessagePtr& message, const Terms& terms);
     /// As offer(); a message that there is no room for is dropped and counted.
@@ -80,6 +81,8 @@ class Machine {
     struct Rare {
         std::vector<std::string> topics;  ///< by the client's aliases
         TopicAliases aliases;             ///< ours
+        TokenBucket publishes;            ///< that the client may send; filled where there is a limit
+        bool held = false;                ///< for want of them
     };
     Rare& rare();
 
@@ -106,6 +109,8 @@ class Machine {
     bool can_answer_with(std::size_t codes);
     void on_ping(const Frame& frame);
 
+    bool take_publish(const Frame& frame);
+    bool may_publish();
     bool on_publish(const Frame& frame);
     bool resolve_topic(const Publish& publish, std::string_view& topic);
     bool receive_at_most_once(const ReceivedMessage& message);

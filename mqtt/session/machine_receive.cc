@@ -1,4 +1,6 @@
 // Machine: messages from the client (3.3, and its half of 3.4 to 3.7).
+#include <utility>
+
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
 #include "mqtt/codec/topic.h"
@@ -26,6 +28,29 @@ ReasonCode code_of(PublishAnswer refusal) {
 }
 
 }  // namespace
+
+/// A PUBLISH as far as limits.publish_rate lets it in. What is over the limit stays unread.
+bool Machine::take_publish(const Frame& frame) {
+    if (context_.limits.publish_rate == 0) return on_publish(frame);
+    if (!may_publish()) return false;
+    if (!on_publish(frame)) return false;
+    rare_->publishes.take();
+    return true;
+}
+
+bool Machine::may_publish() {
+    Rare& rare = this->rare();
+    const auto rate = static_cast<double>(context_.limits.publish_rate);
+    const auto burst = static_cast<double>(context_.limits.publish_burst);
+    if (rare.publishes.fill(rate, burst, host_.now())) {
+        rare.held = false;
+        return true;
+    }
+    if (!std::exchange(rare.held, true)) context_.counters.publishers_held.add();
+    waiting_ = true;
+    host_.hold(rare.publishes.until_next(rate));
+    return false;
+}
 
 bool Machine::on_publish(const Frame& frame) {
     const auto publish = decode_publish(frame, version_, Sender::client);

@@ -28,7 +28,7 @@ Machine::DropReason Machine::offer(const MessagePtr& message, const Terms& terms
         start(outbound, std::move(item));
         return nullptr;
     }
-    return session_->queue(std::move(item), context_) ? nullptr : &Counters::dropped_queue_full;
+    return session_->queue(std::move(item), context_);
 }
 
 bool Machine::has_room(std::size_t bytes) const {

@@ -41,15 +41,16 @@ Outbound& Session::outbound() {
     return *outbound_;
 }
 
-bool Session::queue(QueuedMessage item, SessionContext& context) {
+DropReason Session::queue(QueuedMessage item, SessionContext& context) {
     MessageQueue& queue = outbound().queue;
     const std::size_t bytes = item.message->footprint();
     if (queue.size() >= context.limits.queue_messages || queue.bytes() + bytes > context.limits.queue_bytes)
-        return false;
+        return &Counters::dropped_queue_full;
+    if (!context.queue_room.take(bytes, context.limits)) return &Counters::dropped_queues_full;
     context.counters.queued_messages.add();
     context.counters.queued_bytes.add(bytes);
     queue.push(std::move(item));
-    return true;
+    return nullptr;
 }
 
 QueuedMessage Session::unqueue(Counters& counters) {

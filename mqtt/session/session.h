@@ -16,6 +16,9 @@
 
 namespace millrace::mqtt {
 
+/// What counts a message that is not kept or sent; nullptr: it is.
+using DropReason = Counter Counters::*;
+
 /// One subscription of a session.
 struct Subscription {
     std::string filter;
@@ -66,8 +69,8 @@ class Session {
 
     Outbound& outbound();
     Outbound* find_outbound() { return outbound_.get(); }
-    /// Keeps a message until it can be sent. False: it would be over the limits, and is not kept.
-    [[nodiscard]] bool queue(QueuedMessage item, SessionContext& context);
+    /// Keeps a message until it can be sent, unless it would be over the limits.
+    [[nodiscard]] DropReason queue(QueuedMessage item, SessionContext& context);
     QueuedMessage unqueue(Counters& counters);
     /// Which messages are not for the client any more.
     using Unwanted = std::function<bool(const Message&)>;

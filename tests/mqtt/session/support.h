@@ -72,6 +72,8 @@ class FakeHost : public Host {
         retained_wanted.push_back(subscription.filter);
     }
     void on_end() override { ended = true; }
+    void hold(Milliseconds time) override { held = time; }
+    TimePoint now() const override { return TimePoint{} + Milliseconds{now_us / 1000}; }
     std::int64_t wall_clock_us() const override { return now_us; }
 
     void accept();
@@ -83,6 +85,7 @@ class FakeHost : public Host {
     bool clean_start = false;
     bool answers_connect = true;
     bool ended = false;
+    Milliseconds held{0};
     PublishAnswer answer = PublishAnswer::done;
     std::int64_t now_us = 1'000'000'000;
     std::vector<Published> published;
