@@ -134,7 +134,7 @@ std::string claims_of(const TokenRequest& request, const json::object& extras, c
 
 }  // namespace
 
-Exit change_password(const std::string& file, const std::string& user) {
+Exit change_password(const std::string& file, const std::string& user, bool scram) {
     if (!access::is_user_name(user)) {
         return fail("a user name has no ':', no '#' in front and no blanks around it", Exit::wrong_usage);
     }
@@ -146,7 +146,13 @@ Exit change_password(const std::string& file, const std::string& user) {
     const std::string password = read_password();
     if (password.empty()) return Exit::failed;
     if (password.find('\0') != std::string::npos) return fail("a password has no NUL in it");
-    const std::string text = access::with_user(*old, user, access::PasswordHash::make(password));
+    if (scram && !(access::is_prepared(user) && access::is_prepared(password))) {
+        return fail(
+            "for SCRAM, user and password are printable ASCII: others would have to be prepared (RFC 4013)");
+    }
+    const std::string hash =
+        scram ? access::ScramVerifier::make(password).text() : access::PasswordHash::make(password);
+    const std::string text = access::with_user(*old, user, hash);
     const auto checked = access::PasswordFile::parse(text);
     if (!checked) return fail(access::format(file, checked.error()) + "; it stays as it is");
     if (!replace_file(path, text)) return fail(file + ": cannot write: " + last_problem());

@@ -73,6 +73,8 @@ ParsedCommandLine interpret(const options::variables_map& found) {
     for (const char* name : {"user", "extras", "ttl"}) {
         if (found.contains(name) && !token) return wrong("--" + std::string(name) + " goes with token only");
     }
+    line.scram = found.contains("scram");
+    if (line.scram && line.command != Command::passwd) return wrong("--scram goes with passwd only");
     if (token && text_of(found, "user").empty()) return wrong("token needs --user ID");
     if (token && line.config_path.empty()) return wrong("token needs --config FILE, for the secret");
     line.token.user = text_of(found, "user");
@@ -100,8 +102,8 @@ std::string libpq_version() {
 ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {
     options::options_description named;
     named.add_options()("config", options::value<std::string>())("user", options::value<std::string>())(
-        "extras", options::value<std::string>())("ttl", options::value<std::string>())("help,h", "")(
-        "version", "")("word", options::value<std::vector<std::string>>());
+        "extras", options::value<std::string>())("ttl", options::value<std::string>())("scram", "")(
+        "help,h", "")("version", "")("word", options::value<std::vector<std::string>>());
     options::positional_options_description positions;
     positions.add("word", -1);
     options::variables_map found;
@@ -125,8 +127,9 @@ std::string usage() {
 usage: millrace [serve] [--config FILE]   run; without a file: SQLite in ./millrace-data, MQTT on
                                           127.0.0.1:1883, HTTP on 127.0.0.1:8080
        millrace check FILE                validate a configuration: every error, with line and column
-       millrace passwd FILE USER          add a user to a password file, or change the password, which is
-                                          read from the terminal or from stdin
+       millrace passwd [--scram] FILE USER
+                                          add a user to a password file, or change the password, which is
+                                          read from the terminal or from stdin; --scram: for SCRAM-SHA-256
        millrace token --user ID [--extras JSON] [--ttl 1h] --config FILE
                                           print a token, signed with auth.jwt.secret
        millrace import-xano FILE          print a configuration like the realtime settings of a Xano workspace,

@@ -24,6 +24,7 @@ struct CommandLine {
     std::string config_path;  ///< empty: the embedded defaults
     std::string file;         ///< of passwd and import-xano
     std::string user;         ///< of passwd
+    bool scram = false;       ///< of passwd: what SCRAM needs instead of a hash
     TokenRequest token;
 };
 

@@ -85,7 +85,7 @@ Exit run(const CommandLine& line) {
         case Command::check:
             return check(line.config_path);
         case Command::passwd:
-            return change_password(line.file, line.user);
+            return change_password(line.file, line.user, line.scram);
         case Command::import_xano:
             return import_settings(line.file);
         case Command::token:

@@ -102,6 +102,7 @@ struct Auth {
     Jwt jwt;
     std::string password_file;
     std::string acl_file;
+    std::string scram_secret;
     bool operator==(const Auth&) const = default;
 };
 

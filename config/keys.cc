@@ -152,6 +152,12 @@ constexpr auto kKeys = std::to_array<Key>({
      "users.txt"},
     {"auth.acl_file", at<&Config::auth, &Auth::acl_file>, kFile, "Access control list in Mosquitto's format.",
      "none", "acl.txt"},
+    {"auth.scram_secret", at<&Config::auth, &Auth::scram_secret>,
+     text(check_scram_secret, "at least 32 bytes"),
+     "What the salt of a user that is not there is made from (SCRAM). Without it: from the password file, "
+     "and "
+     "such salts change with every change of it.",
+     "none", "at-least-thirty-two-bytes-of-randomness"},
 
     {"channels[]", nullptr, kNone,
      "Channel rules; the first whose `match` fits governs a channel. With none given, one rule for '#' with "

@@ -231,4 +231,10 @@ std::string check_claim(std::string& text) {
     return "expected at least one character";
 }
 
+std::string check_scram_secret(std::string& text) {
+    constexpr std::size_t kShortest = 32;
+    if (text.size() >= kShortest) return {};
+    return "a secret that nobody guesses has at least 32 bytes";
+}
+
 }  // namespace millrace::config

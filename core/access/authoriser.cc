@@ -1,34 +1,15 @@
 #include "core/access/authoriser.h"
 
-#include <array>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdexcept>
 
 #include "core/access/filters.h"
+#include "core/access/sha256.h"
 #include "core/topic_match.h"
 
 namespace millrace::access {
 namespace {
 
 using Kind = Principal::Kind;
-using Digest = std::array<unsigned char, 32>;
-
-/// Fetching an algorithm costs more than using it, so it is done once.
-const EVP_MD* sha256() {
-    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
-    return algorithm;
-}
-
-bool digest(std::string_view text, Digest& out) {
-    return EVP_Digest(text.data(), text.size(), out.data(), nullptr, sha256(), nullptr) == 1;
-}
-
-std::string digest_text(std::string_view text) {
-    Digest bytes{};
-    if (!digest(text, bytes)) throw std::runtime_error("SHA-256 is not available");
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 constexpr std::string_view kNotListed = "the access control list does not allow it";
 
@@ -125,6 +106,7 @@ Authoriser::Authoriser(const config::Config& config)
     : rules_(config.channels),
       keys_(load_keys(config.auth.jwt)),
       token_rules_(token_rules(config.auth.jwt)),
+      scram_secret_(config.auth.scram_secret),
       anonymous_(config.allows_anonymous()) {
     const config::Auth& auth = config.auth;
     if (!auth.password_file.empty())
@@ -137,7 +119,7 @@ Authoriser::Authoriser(const config::Config& config)
     no_rule_.anonymous = false;
     no_rule_.publish = config::Who::nobody;
     no_rule_.private_messages = config::Who::nobody;
-    for (const std::string& key : config.auth.api_keys) api_keys_.push_back(digest_text(key));
+    for (const std::string& key : config.auth.api_keys) api_keys_.push_back(sha256(key));
     Principal backend;
     backend.kind = Kind::backend;
     backend.name = "backend";
@@ -192,12 +174,11 @@ Decision Authoriser::may_subscribe(const Principal& principal, std::string_view 
 }
 
 PrincipalPtr Authoriser::backend_of(std::string_view api_key) const {
-    Digest given{};
-    if (!digest(api_key, given)) return nullptr;
+    const std::string given = sha256(api_key);
     bool found = false;
     for (const std::string& known : api_keys_) {
         // Every key is looked at, so that the time tells nothing about which one was nearly right.
-        found |= CRYPTO_memcmp(known.data(), given.data(), given.size()) == 0;
+        found |= equal_secrets(known, given);
     }
     return found ? backend_ : nullptr;
 }

@@ -85,6 +85,9 @@ class Authoriser {
     Result<PrincipalPtr> user_of(std::string_view token, std::int64_t now_us) const;
     /// nullptr: there are no passwords.
     const PasswordFilePtr& passwords() const { return passwords_; }
+    /// Whether users may prove their passwords by SCRAM-SHA-256.
+    bool takes_scram() const { return passwords_ && passwords_->has_scram(); }
+    ScramUser scram_user(std::string_view name) const { return passwords_->scram_user(name, scram_secret_); }
     /// Whether the access control list may ask for an MQTT client's id.
     bool needs_client_ids() const { return acl_ != nullptr; }
 
@@ -98,6 +101,7 @@ class Authoriser {
     std::vector<JwtKey> keys_;
     TokenRules token_rules_;
     PasswordFilePtr passwords_;
+    std::string scram_secret_;
     std::shared_ptr<const AclFile> acl_;
     bool anonymous_;
 };

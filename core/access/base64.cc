@@ -28,6 +28,18 @@ std::optional<std::string> decode(std::string_view text, std::string_view alphab
     return bytes;
 }
 
+std::string encode(std::string_view bytes, std::string_view alphabet) {
+    std::string text;
+    std::uint32_t bits = 0;
+    unsigned count = 0;
+    for (const char c : bytes) {
+        bits = (bits << 8 | static_cast<unsigned char>(c)) & 0xFFFFFF;
+        for (count += 8; count >= 6; count -= 6) text.push_back(alphabet[bits >> (count - 6) & 63]);
+    }
+    if (count != 0) text.push_back(alphabet[bits << (6 - count) & 63]);
+    return text;
+}
+
 }  // namespace
 
 std::optional<std::string> decode_base64url(std::string_view text) {
@@ -35,14 +47,12 @@ std::optional<std::string> decode_base64url(std::string_view text) {
 }
 
 std::string encode_base64url(std::string_view bytes) {
-    std::string text;
-    std::uint32_t bits = 0;
-    unsigned count = 0;
-    for (const char c : bytes) {
-        bits = (bits << 8 | static_cast<unsigned char>(c)) & 0xFFFFFF;
-        for (count += 8; count >= 6; count -= 6) text.push_back(kUrl[bits >> (count - 6) & 63]);
-    }
-    if (count != 0) text.push_back(kUrl[bits << (6 - count) & 63]);
+    return encode(bytes, kUrl);
+}
+
+std::string encode_base64(std::string_view bytes) {
+    std::string text = encode(bytes, kPlain);
+    while (text.size() % 4 != 0) text += '=';
     return text;
 }
 

@@ -12,5 +12,6 @@ std::optional<std::string> decode_base64url(std::string_view text);
 std::string encode_base64url(std::string_view bytes);
 /// With padding, the plain alphabet.
 std::optional<std::string> decode_base64(std::string_view text);
+std::string encode_base64(std::string_view bytes);
 
 }  // namespace millrace::access

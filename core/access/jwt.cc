@@ -1,13 +1,11 @@
 #include "core/access/jwt.h"
 
-#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "core/access/base64.h"
 #include "core/access/claims.h"
+#include "core/access/sha256.h"
 #include "core/utf8.h"
 
 namespace millrace::access {
@@ -93,11 +91,7 @@ Result<Principal> verify_token(std::string_view token, const std::vector<JwtKey>
 
 std::string sign_token(std::string_view claims, std::string_view secret) {
     std::string text = encode_base64url(R"({"alg":"HS256","typ":"JWT"})") + "." + encode_base64url(claims);
-    std::array<unsigned char, 32> made{};
-    unsigned size = 0;
-    HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-         reinterpret_cast<const unsigned char*>(text.data()), text.size(), made.data(), &size);
-    return text + "." + encode_base64url({reinterpret_cast<const char*>(made.data()), size});
+    return text + "." + encode_base64url(hmac_sha256(secret, text));
 }
 
 }  // namespace millrace::access

@@ -7,9 +7,10 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+
+#include "core/access/sha256.h"
 
 namespace millrace::access {
 namespace {
@@ -35,13 +36,7 @@ const unsigned char* octets(std::string_view text) {
 }
 
 bool verify_hmac(std::string_view secret, std::string_view text, std::string_view signature) {
-    std::array<unsigned char, 32> made{};
-    unsigned size = 0;
-    if (HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), octets(text), text.size(),
-             made.data(), &size) == nullptr) {
-        return false;
-    }
-    return signature.size() == made.size() && CRYPTO_memcmp(made.data(), signature.data(), made.size()) == 0;
+    return equal_secrets(hmac_sha256(secret, text), signature);
 }
 
 /// Two coordinates, as a token has them, in the form OpenSSL wants (RFC 7518 3.4). Empty: they are not.

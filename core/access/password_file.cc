@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/access/sha256.h"
+
 namespace millrace::access {
 namespace {
 
@@ -19,6 +21,7 @@ bool is_user_name(std::string_view name) {
 
 Parsed<PasswordFile> PasswordFile::parse(std::string_view text) {
     PasswordFile file;
+    file.text_hash_ = sha256(text);
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::string_view line = trimmed(take_line(text));
         if (is_comment(line)) continue;
@@ -28,6 +31,8 @@ Parsed<PasswordFile> PasswordFile::parse(std::string_view text) {
         if (!is_user_name(name)) return FileProblem{number, "not a user name"};
         Parsed<PasswordHash> hash = PasswordHash::parse(trimmed(line.substr(colon + 1)));
         if (!hash) return FileProblem{number, hash.error().what};
+        if (const ScramVerifier* scram = hash->scram())
+            file.shapes_.push_back({scram->iterations, scram->salt.size()});
         if (!file.users_.emplace(name, std::move(*hash)).second)
             return FileProblem{number, "the user '" + std::string(name) + "' is there twice"};
     }
@@ -48,6 +53,26 @@ bool PasswordFile::verify(std::string_view user, std::string_view password) cons
     const bool right = hash.matches(password);
     // A PBKDF2 key and the same with zeros behind it are one: HMAC fills up with them (RFC 2104 2).
     return right && known && password.find('\0') == std::string_view::npos;
+}
+
+ScramVerifier PasswordFile::make_up(std::string_view user, std::string_view secret) const {
+    const auto keyed = [&](std::string_view what) {
+        return hmac_sha256(secret.empty() ? std::string_view(text_hash_) : secret,
+                           std::string(what) + std::string(user));
+    };
+    const Shape& shape = shapes_[static_cast<unsigned char>(keyed("shape:").front()) % shapes_.size()];
+    std::string salt = keyed("salt:") + keyed("more salt:");
+    salt.resize(shape.salt_bytes);
+    return {shape.iterations, std::move(salt), keyed("stored:"), keyed("server:")};
+}
+
+ScramUser PasswordFile::scram_user(std::string_view user, std::string_view secret) const {
+    // For those who are there too, so that it takes as long.
+    ScramVerifier made_up = make_up(user, secret);
+    const auto found = users_.find(std::string(user));
+    const ScramVerifier* verifier = found == users_.end() ? nullptr : found->second.scram();
+    if (verifier == nullptr) return {std::move(made_up), false};
+    return {*verifier, true};
 }
 
 std::string with_user(std::string_view text, std::string_view user, std::string_view hash) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "core/access/password_hash.h"
 #include "core/access/text_file.h"
@@ -22,9 +23,25 @@ class PasswordFile {
     bool verify(std::string_view user, std::string_view password) const;
     std::size_t size() const { return users_.size(); }
 
+    /// Whether any user has what SCRAM needs.
+    bool has_scram() const { return !shapes_.empty(); }
+    /// For somebody who has not, a verifier that looks like those of the others, and the same each time: what
+    /// it is made of is `secret` or, without one, the text of the file. Needs has_scram().
+    ScramUser scram_user(std::string_view user, std::string_view secret) const;
+
   private:
-    std::unordered_map<std::string, PasswordHash> users_;
+    /// What anybody who begins an authentication sees of a verifier.
+    struct Shape {
+        unsigned iterations = 0;
+        std::size_t salt_bytes = 0;
+    };
+
     const PasswordHash* dearest() const;
+    ScramVerifier make_up(std::string_view user, std::string_view secret) const;
+
+    std::unordered_map<std::string, PasswordHash> users_;
+    std::vector<Shape> shapes_;  ///< in the file's order
+    std::string text_hash_;
 };
 
 using PasswordFilePtr = std::shared_ptr<const PasswordFile>;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kPbkdf2 = "$7$";
 constexpr std::string_view kArgon2id = "$argon2id$";
+constexpr std::string_view kScram = "SCRAM-SHA-256$";
 constexpr int kIterationsMax = 10'000'000;
 /// What one check may cost at most, so that a line of the file cannot stop the server.
 constexpr std::uint64_t kArgonMemoryKiBMax = 1 << 20;
@@ -56,7 +57,10 @@ FileProblem broken(std::string what) {
 Parsed<PasswordHash> PasswordHash::parse(std::string_view text) {
     if (text.starts_with(kPbkdf2)) return parse_pbkdf2(text.substr(kPbkdf2.size()));
     if (text.starts_with(kArgon2id)) return parse_argon2id(text);
-    return broken("not a hash that is known here: $7$ (mosquitto_passwd) or $argon2id$ (millrace passwd)");
+    if (text.starts_with(kScram)) return parse_scram(text);
+    return broken(
+        "not a hash that is known here: $7$ (mosquitto_passwd), $argon2id$ or SCRAM-SHA-256$ (millrace "
+        "passwd)");
 }
 
 Parsed<PasswordHash> PasswordHash::parse_pbkdf2(std::string_view fields) {
@@ -96,6 +100,15 @@ Parsed<PasswordHash> PasswordHash::parse_argon2id(std::string_view text) {
     return result;
 }
 
+Parsed<PasswordHash> PasswordHash::parse_scram(std::string_view text) {
+    Parsed<ScramVerifier> verifier = ScramVerifier::parse(text);
+    if (!verifier) return verifier.error();
+    PasswordHash result;
+    result.cost_ = verifier->iterations;
+    result.scram_ = std::move(*verifier);
+    return result;
+}
+
 std::string PasswordHash::make(std::string_view password) {
     start_sodium();
     std::array<char, crypto_pwhash_STRBYTES> text{};
@@ -108,6 +121,7 @@ std::string PasswordHash::make(std::string_view password) {
 }
 
 bool PasswordHash::matches(std::string_view password) const {
+    if (scram_) return scram_->matches(password);
     if (!argon2id_.empty()) {
         start_sodium();
         return crypto_pwhash_str_verify(argon2id_.c_str(), password.data(), password.size()) == 0;

@@ -60,5 +60,14 @@ TEST(CommandLine, TheHelpNamesEveryCommandAndTheVersionEveryLibrary) {
     }
 }
 
+TEST(CommandLine, PasswdMayWriteWhatScramNeeds) {
+    EXPECT_FALSE(parsed({"passwd", "users.txt", "ada"}).scram);
+    const CommandLine line = parsed({"passwd", "--scram", "users.txt", "ada"});
+    EXPECT_TRUE(line.scram);
+    EXPECT_EQ(line.file, "users.txt");
+    EXPECT_EQ(line.user, "ada");
+    EXPECT_THAT(problem_of({"check", "--scram", "a.yaml"}), HasSubstr("--scram goes with passwd only"));
+}
+
 }  // namespace
 }  // namespace millrace::app

@@ -63,7 +63,8 @@ TEST(PasswordFile, WhatIsBrokenIsSaidWithItsLine) {
     EXPECT_EQ(problem(":" + ada), "users.txt:1: not a user name");
     EXPECT_EQ(
         problem("ada:\n"),
-        "users.txt:1: not a hash that is known here: $7$ (mosquitto_passwd) or $argon2id$ (millrace passwd)");
+        "users.txt:1: not a hash that is known here: $7$ (mosquitto_passwd), $argon2id$ or SCRAM-SHA-256$ "
+        "(millrace passwd)");
     for (const char* line :
          {"ada:plain text", "ada:$6$c2FsdA==$aGFzaA==", "ada:$7$",
           "ada:$7$0$c2FsdA==$aGFzaA==", "ada:$7$101$$", "ada:$7$101$c2FsdA==$aGFzaA==",
