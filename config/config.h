@@ -186,6 +186,7 @@ struct Limits {
 
 struct Log {
     LogLevel level = LogLevel::info;
+    std::vector<std::string> trace_clients;
     bool operator==(const Log&) const = default;
 };
 

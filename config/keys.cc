@@ -287,6 +287,11 @@ constexpr auto kKeys = std::to_array<Key>({
 
     {"log", nullptr, kNone, "What is logged, to stderr."},
     {"log.level", at<&Config::log, &Log::level>, kNone, "The least severe level that is logged."},
+    {"log.trace_clients", at<&Config::log, &Log::trace_clients>,
+     text(check_trace_pattern, "list of client ids, `user:name`, either with a `*` at its end"),
+     "MQTT clients of whose packets every one is logged, in and out: what it is and whether it was refused, "
+     "never "
+     "what it carries."},
 });
 
 }  // namespace

@@ -237,4 +237,11 @@ std::string check_scram_secret(std::string& text) {
     return "a secret that nobody guesses has at least 32 bytes";
 }
 
+std::string check_trace_pattern(std::string& text) {
+    const std::size_t star = text.find('*');
+    const bool ends_in_star = star == std::string::npos || star + 1 == text.size();
+    if (!text.empty() && text != "user:" && ends_in_star) return {};
+    return "expected a client id or user:name, with a '*' at its end or none, found '" + text + "'";
+}
+
 }  // namespace millrace::config

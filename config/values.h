@@ -57,6 +57,7 @@ std::string check_mqtt_version(std::string& text);
 std::string check_network(std::string& text);
 std::string check_claim(std::string& text);
 std::string check_scram_secret(std::string& text);
+std::string check_trace_pattern(std::string& text);
 
 // `mqtt://127.0.0.1:1883`, `http://[::1]:8080`, `mqtt://localhost:1883`, `mqtt+unix:///run/millrace/mqtt`.
 // Returns what is wrong, or an empty string.

@@ -61,6 +61,7 @@ class Exchange final : private mqtt::Host {
 
   private:
     void on_connect(const mqtt::Connect&) override { machine_.accept(session_, false, {}); }
+    void on_auth(ByteView, bool) override {}
     mqtt::PublishAnswer on_publish(const mqtt::ReceivedMessage& message, std::uint64_t) override {
         benchmark::DoNotOptimize(message.topic.data());
         return mqtt::PublishAnswer::done;

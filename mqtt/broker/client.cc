@@ -1,15 +1,17 @@
 #include "mqtt/broker/client.h"
 
 #include <algorithm>
+#include <spdlog/spdlog.h>
 #include <utility>
 
 #include "core/access/authoriser.h"
 #include "mqtt/broker/client_message.h"
-#include "mqtt/broker/credentials.h"
 #include "mqtt/broker/entrance.h"
 #include "mqtt/broker/replay.h"
 #include "mqtt/broker/session_table.h"
 #include "mqtt/broker/sys_topics.h"
+#include "mqtt/broker/trace.h"
+#include "mqtt/codec/packet_text.h"
 
 namespace millrace::mqtt {
 
@@ -168,7 +170,9 @@ void Client::begin(ClientSession& seat, Session& session, bool present, bool ass
     seat_ = &seat;
     session_ = &session;
     last_packet_ = sessions_.shard().timers().now();
-    machine_.accept(session, present, assigned ? std::string_view(session.client_id()) : std::string_view{});
+    review_trace();
+    machine_.accept(session, present, assigned ? std::string_view(session.client_id()) : std::string_view{},
+                    rare_ ? std::exchange(rare_->proof, {}) : std::string{});
     sessions_.shard().counters().mqtt_clients.add();
     if (sessions_.broker().own_topics_watched()) tell_connected(sessions_.broker(), id(), info());
     watch_time();
@@ -199,11 +203,13 @@ void Client::on_connect(const Connect& connect) {
         return machine_.refuse(ReasonCode::packet_too_large);
     }
     request.clean_start = connect.clean_start;
-    const Identification who = identify(broker.authoriser(), connect,
-                                        {.client_id = request.client_id,
-                                         .certified = certified_user(connection_),
-                                         .anonymous_allowed = anonymous_allowed(broker, connection_),
-                                         .now_us = wall_clock_us()});
+    const Arriving arriving{.client_id = request.client_id,
+                            .certified = certified_user(connection_),
+                            .anonymous_allowed = anonymous_allowed(broker, connection_),
+                            .now_us = wall_clock_us()};
+    const bool enhanced = connect.properties.has(PropertyId::authentication_method);
+    const Identification who =
+        enhanced ? begin_exchange(connect, arriving) : identify(broker.authoriser(), connect, arriving);
     if (who.code != ReasonCode::success) return refuse(who.code);
     if (connect.will) {
         const Will& will = *connect.will;
@@ -213,6 +219,10 @@ void Client::on_connect(const Connect& connect) {
         request.will_delay_s = will.properties.integer(PropertyId::will_delay_interval).value_or(0);
     }
     request.principal = who.principal;
+    if (enhanced) {
+        rare_->exchange->request = std::move(request);
+        return challenge();
+    }
     if (who.check_password) return check_password(connect, std::move(request));
     sessions_.connect(*this, std::move(request));
 }
@@ -270,11 +280,9 @@ MessagePtr Client::will_of(const Connect& connect, const access::Principal& prin
 }
 
 const std::string& Client::client_json() {
-    if (!client_json_) {
-        client_json_ =
-            std::make_unique<std::string>(describe_client(session_->client_id(), seat_->principal()));
-    }
-    return *client_json_;
+    std::string& json = rare().client_json;
+    if (json.empty()) json = describe_client(session_->client_id(), seat_->principal());
+    return json;
 }
 
 MessagePtr Client::message_of(const ReceivedMessage& received) {
@@ -348,6 +356,26 @@ void Client::send_retained(const Subscription& subscription) {
         terms.identifiers = identifiers;
         machine_.deliver(message, terms);
     });
+}
+
+bool Client::trace(std::string_view client_id, std::string_view user) {
+    const std::vector<std::string>& patterns = sessions_.broker().config().log.trace_clients;
+    if (patterns.empty() || !is_traced(patterns, client_id, user)) return false;
+    rare().trace_name = client_id;
+    return true;
+}
+
+bool Client::wants_trace(const Connect& connect) {
+    return trace(connect.client_id, connect.user_name.value_or(std::string_view{}));
+}
+
+void Client::review_trace() {
+    machine_.set_traced(trace(session_->client_id(), seat_->principal().name));
+}
+
+void Client::on_packet(const Frame& frame, Sender sender) {
+    spdlog::info("trace {} {} {}", printable(rare_->trace_name), sender == Sender::client ? "in" : "out",
+                 describe(frame, machine_.version(), sender));
 }
 
 /// Takes the place of the deadline that watch_time() has set, and on_deadline() sets that again: none is

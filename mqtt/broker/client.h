@@ -5,10 +5,12 @@
 #include <span>
 #include <string>
 
+#include "core/access/scram.h"
 #include "core/net/connection.h"
 #include "core/net/protocol.h"
 #include "mqtt/broker/client_session.h"
 #include "mqtt/broker/client_source.h"
+#include "mqtt/broker/credentials.h"
 #include "mqtt/session/host.h"
 #include "mqtt/session/machine.h"
 
@@ -40,6 +42,8 @@ class Client : public Protocol, private Host {
     bool is_welcome() const;
     /// By order of an administrator, or because what it was allowed is not allowed any more.
     void send_away(ReasonCode code, const char* why) { machine_.end(code, why); }
+    /// Whether its packets are logged: asked again when the configuration has changed.
+    void review_trace();
     /// Somebody else connected with the client id; the session is theirs.
     void taken_over();
     /// As Machine::offer.
@@ -70,7 +74,24 @@ class Client : public Protocol, private Host {
     void lose();
 
   private:
+    /// A SCRAM authentication under way, and the CONNECT it is for, unless the client is connected.
+    struct Exchange {
+        access::ScramExchange scram;
+        ConnectRequest request;
+    };
+    /// What idle clients do not need.
+    struct Rare {
+        std::string client_json;
+        std::string proof;       ///< for the CONNACK
+        std::string trace_name;  ///< of one that is traced
+        std::unique_ptr<Exchange> exchange;
+    };
+    Rare& rare();
+
     void on_connect(const Connect& connect) override;
+    void on_auth(ByteView data, bool begins) override;
+    bool wants_trace(const Connect& connect) override;
+    void on_packet(const Frame& frame, Sender sender) override;
     PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) override;
     bool may_subscribe(std::string_view filter) override;
     ReplayAnswer on_replay(std::string_view filter, const ReplayRequest& request) override;
@@ -83,6 +104,11 @@ class Client : public Protocol, private Host {
     TimePoint now() const override;
     std::int64_t wall_clock_us() const override;
 
+    Identification begin_exchange(const Connect& connect, const Arriving& arriving);
+    void challenge();
+    void begin_again(ByteView data);
+    void exchange_failed();
+    bool trace(std::string_view client_id, std::string_view user);
     void check_password(const Connect& connect, ConnectRequest request);
     void password_checked(bool right, ConnectRequest request);
     void watch_time();
@@ -102,7 +128,7 @@ class Client : public Protocol, private Host {
     Connection& connection_;
     ClientSession* seat_ = nullptr;  ///< from CONNECT to the end
     Session* session_ = nullptr;     ///< from begin() to the end
-    std::unique_ptr<std::string> client_json_;
+    std::unique_ptr<Rare> rare_;
     TimePoint last_packet_{};
     std::int64_t connected_at_us_;
     Machine machine_;

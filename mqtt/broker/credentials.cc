@@ -21,14 +21,15 @@ access::PrincipalPtr named(const access::Authoriser& authoriser, access::Princip
     return std::make_shared<const access::Principal>(std::move(copy));
 }
 
-access::PrincipalPtr user_named(std::string_view name) {
+}  // namespace
+
+access::PrincipalPtr claimed_user(const access::Authoriser& authoriser, std::string_view name,
+                                  std::string_view client_id) {
     access::Principal user;
     user.kind = access::Principal::Kind::user;
     user.name = name;
-    return std::make_shared<const access::Principal>(std::move(user));
+    return named(authoriser, std::make_shared<const access::Principal>(std::move(user)), client_id);
 }
-
-}  // namespace
 
 Identification identify(const access::Authoriser& authoriser, const Connect& connect,
                         const Arriving& arriving) {
@@ -45,7 +46,7 @@ Identification identify(const access::Authoriser& authoriser, const Connect& con
         }
     }
     if (authoriser.passwords() && connect.user_name && connect.password) {
-        return {{}, named(authoriser, user_named(*connect.user_name), client_id), true};
+        return {{}, claimed_user(authoriser, *connect.user_name, client_id), true};
     }
     const bool given = connect.user_name || connect.password;
     const bool looked_at = authoriser.passwords() || authoriser.takes_tokens();

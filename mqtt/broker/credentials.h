@@ -25,6 +25,10 @@ struct Arriving {
     std::int64_t now_us = 0;
 };
 
+/// A user who is still to show that it is them.
+access::PrincipalPtr claimed_user(const access::Authoriser& authoriser, std::string_view name,
+                                  std::string_view client_id);
+
 /// API keys and tokens travel as the password. Credentials that are given have to be right; without any, the
 /// client is anonymous where that is allowed.
 Identification identify(const access::Authoriser& authoriser, const Connect& connect,

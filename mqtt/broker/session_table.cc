@@ -113,7 +113,10 @@ void SessionTable::review() {
     limits.topic_alias_maximum = std::max(limits.topic_alias_maximum, before.topic_alias_maximum);
     // A session that ends by it is replaced by the last one, which has had its turn.
     for (std::size_t left = sessions_.size(); left != 0; --left) {
-        if (left <= sessions_.size()) sessions_[left - 1]->review();
+        if (left > sessions_.size()) continue;
+        Client* client = sessions_[left - 1]->client();
+        if (client != nullptr && client->connected()) client->review_trace();
+        sessions_[left - 1]->review();
     }
 }
 

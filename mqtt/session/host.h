@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/clock.h"
+#include "mqtt/codec/frame_scanner.h"
 #include "mqtt/codec/packets.h"
 #include "mqtt/session/replay_request.h"
 #include "mqtt/session/session.h"
@@ -43,6 +44,18 @@ class Host {
   public:
     /// Machine::accept or Machine::refuse follows, at once or later.
     virtual void on_connect(const Connect& connect) = 0;
+    /// Authentication data of the client, after Machine::challenge; or, with `begins`, for a
+    /// re-authentication (4.12.1). Machine::accept, reauthenticated, challenge, refuse or end follows.
+    virtual void on_auth(ByteView data, bool begins) = 0;
+    /// Whether on_packet is to be told of this client's packets.
+    virtual bool wants_trace(const Connect& connect) {
+        static_cast<void>(connect);
+        return false;
+    }
+    virtual void on_packet(const Frame& frame, Sender sender) {
+        static_cast<void>(frame);
+        static_cast<void>(sender);
+    }
     virtual PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) = 0;
     virtual bool may_subscribe(std::string_view filter) = 0;
     /// Before on_subscribe(). History comes by Machine::deliver, later.

@@ -1,6 +1,7 @@
 #include "mqtt/session/machine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
@@ -10,7 +11,7 @@ namespace millrace::mqtt {
 std::size_t Machine::feed(ByteView bytes) {
     waiting_ = false;
     std::size_t used = 0;
-    while (state_ == State::fresh || state_ == State::connected) {
+    while (reads()) {
         const Scan scan = scan_frame(bytes.subspan(used), context_.limits.packet_bytes, version_);
         if (scan.status == ScanStatus::need_more) return used;
         if (scan.status == ScanStatus::error) {
@@ -19,7 +20,10 @@ std::size_t Machine::feed(ByteView bytes) {
         }
         // Somebody who asks and asks but reads no answers.
         waiting_ = backlog() > context_.limits.outbox_bytes;
-        if (waiting_ || !handle(scan.frame)) return used;
+        if (waiting_) return used;
+        if (traced_) tell_received(scan.frame);
+        if (!handle(scan.frame)) return used;
+        if (rare_) rare_->front_told = false;
         used += scan.frame.size;
     }
     return state_ == State::ended ? bytes.size() : used;
@@ -27,12 +31,8 @@ std::size_t Machine::feed(ByteView bytes) {
 
 /// False: the packet could not be taken now and stays where it is.
 bool Machine::handle(const Frame& frame) {
-    if (state_ == State::fresh) {
-        if (frame.type == PacketType::connect) {
-            on_connect(frame);
-        } else {
-            fail(ReasonCode::protocol_error, "the first packet is not a CONNECT");  // [MQTT-3.1.0-1]
-        }
+    if (state_ != State::connected) {
+        on_first(frame);
         return true;
     }
     switch (frame.type) {
@@ -66,13 +66,39 @@ bool Machine::handle(const Frame& frame) {
             fail(ReasonCode::protocol_error, "a second CONNECT");  // [MQTT-3.1.0-2]
             return true;
         case PacketType::auth:
-            // [MQTT-4.12.0-1]: no CONNECT with an authentication method was accepted.
-            fail(ReasonCode::protocol_error, "AUTH without an authentication method");
+            on_auth(frame);
             return true;
         default:
             fail(ReasonCode::protocol_error, "only a server may send this packet");
             return true;
     }
+}
+
+/// A packet before the CONNACK.
+void Machine::on_first(const Frame& frame) {
+    if (state_ == State::fresh) {
+        if (frame.type == PacketType::connect) return on_connect(frame);
+        return fail(ReasonCode::protocol_error, "the first packet is not a CONNECT");  // [MQTT-3.1.0-1]
+    }
+    if (frame.type == PacketType::auth) return on_auth(frame);
+    if (frame.type == PacketType::disconnect) {
+        leave_session();
+        return host_.on_goodbye();
+    }
+    fail(ReasonCode::protocol_error, "neither AUTH nor DISCONNECT while authenticating");  // [MQTT-3.1.2-30]
+}
+
+void Machine::tell_received(const Frame& frame) {
+    if (std::exchange(rare().front_told, true)) return;
+    host_.on_packet(frame, Sender::client);
+}
+
+void Machine::tell_sent(ByteView packet) {
+    host_.on_packet(scan_frame(packet, packet.size(), version_).frame, Sender::server);
+}
+
+void Machine::write_ack(PacketType type, std::uint16_t packet_id, ReasonCode code) {
+    write([&](ByteBuffer& to) { encode_publish_ack(to, type, packet_id, code, version_); });
 }
 
 Machine::Rare& Machine::rare() {
@@ -83,7 +109,7 @@ Machine::Rare& Machine::rare() {
 void Machine::on_ping(const Frame& frame) {
     const auto ping = decode_ping(frame);
     if (!ping) return fail(ping.error());
-    encode_pingresp(out_.tail());  // [MQTT-3.12.4-1]
+    write([](ByteBuffer& to) { encode_pingresp(to); });  // [MQTT-3.12.4-1]
 }
 
 void Machine::on_disconnect(const Frame& frame) {
@@ -109,7 +135,8 @@ void Machine::end(ReasonCode code, const char* why) {
         if (*why != '\0') writer.text(PropertyId::reason_string, why);
         constexpr std::size_t kRest = 8;
         const bool fits = context_.scratch.size() + kRest <= packet_bytes_max_;  // [MQTT-3.14.2-3]
-        encode_disconnect(out_.tail(), code, version_, fits ? writer.properties() : Properties{});
+        const Properties properties = fits ? writer.properties() : Properties{};
+        write([&](ByteBuffer& to) { encode_disconnect(to, code, version_, properties); });
     }
     leave_session();
     host_.on_end();
@@ -117,6 +144,7 @@ void Machine::end(ReasonCode code, const char* why) {
 
 void Machine::fail(const DecodeError& error) {
     context_.counters.closed_protocol_error.add();
+    if (state_ == State::authenticating) return refuse(error.code);
     end(error.code, error.why);
 }
 

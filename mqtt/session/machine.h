@@ -42,8 +42,16 @@ class Machine {
     bool waiting() const { return waiting_ || state_ == State::connecting; }
 
     /// The answer to Host::on_connect. `assigned_id` is the client id if the server chose it.
-    void accept(Session& session, bool session_present, std::string_view assigned_id);
+    /// `proof` is what an exchange of 4.12 ends with.
+    void accept(Session& session, bool session_present, std::string_view assigned_id,
+                std::string_view proof = {});
     void refuse(ReasonCode code);
+    /// Instead of either: the client has to answer this first, in an AUTH. Also to Host::on_auth.
+    void challenge(std::string_view method, std::string_view data);
+    /// A re-authentication went well.
+    void reauthenticated(std::string_view proof);
+    /// From now on Host::on_packet is told of every packet, or of none.
+    void set_traced(bool traced) { traced_ = traced; }
     /// A publish has ended.
     void published(std::uint64_t token, error_code error);
 
@@ -76,20 +84,48 @@ class Machine {
     bool connack_fits(std::string_view assigned_id) const;
 
   private:
-    enum class State : std::uint8_t { fresh, connecting, connected, ended };
+    enum class State : std::uint8_t {
+        fresh,
+        authenticating,  ///< an AUTH is awaited
+        connecting,      ///< the host is to say more
+        connected,
+        ended
+    };
     /// What few connections need.
     struct Rare {
         std::vector<std::string> topics;  ///< by the client's aliases
         TopicAliases aliases;             ///< ours
         TokenBucket publishes;            ///< that the client may send; filled where there is a limit
         bool held = false;                ///< for want of them
+        bool reauthenticates = false;
+        bool front_told = false;  ///< a traced packet that is still to be taken
+        std::string method;       ///< of authentication, as the CONNECT named it; empty: none
     };
     Rare& rare();
 
+    bool reads() const {
+        return state_ == State::fresh || state_ == State::authenticating || state_ == State::connected;
+    }
+    /// Writes one packet by `encode(ByteBuffer&)`.
+    template <class Encode>
+    void write(const Encode& encode) {
+        ByteBuffer& tail = out_.tail();
+        const std::size_t start = tail.size();
+        encode(tail);
+        if (traced_) tell_sent(tail.view().subspan(start));
+    }
+    void write_ack(PacketType type, std::uint16_t packet_id, ReasonCode code);
+    void write_auth(ReasonCode code, std::string_view data);
+    void tell_sent(ByteView packet);
+    void tell_sent(const Message& message, const Delivery& delivery);
+    void tell_received(const Frame& frame);
+
     bool handle(const Frame& frame);
+    void on_first(const Frame& frame);
+    void on_auth(const Frame& frame);
     void on_connect(const Frame& frame);
     void remember(const Connect& connect);
-    Properties connack_properties(std::string_view assigned_id) const;
+    Properties connack_properties(std::string_view assigned_id, std::string_view proof) const;
     void refuse_undecoded(const DecodeError& error, Version version);
     void on_disconnect(const Frame& frame);
     void on_subscribe(const Frame& frame);
@@ -156,6 +192,7 @@ class Machine {
     Version version_ = Version::v311;
     State state_ = State::fresh;
     bool waiting_ = false;
+    bool traced_ = false;
     bool keep_alive_changed_ = false;
     bool session_expiry_changed_ = false;
     bool wants_reasons_ = true;  ///< Request Problem Information

@@ -27,8 +27,9 @@ void Machine::on_connect(const Frame& frame) {
     }
     remember(*connect);
     state_ = State::connecting;
-    if (connect->properties.has(PropertyId::authentication_method)) {
-        return refuse(ReasonCode::bad_authentication_method);  // [MQTT-4.12.0-1]
+    if (host_.wants_trace(*connect)) {
+        traced_ = true;
+        tell_received(frame);
     }
     host_.on_connect(*connect);
 }
@@ -73,7 +74,7 @@ void Machine::remember(const Connect& connect) {
 }
 
 /// They lie in the scratch buffer.
-Properties Machine::connack_properties(std::string_view assigned_id) const {
+Properties Machine::connack_properties(std::string_view assigned_id, std::string_view proof) const {
     const SessionLimits& limits = context_.limits;
     context_.scratch.clear();
     PropertyWriter writer(context_.scratch);
@@ -86,22 +87,27 @@ Properties Machine::connack_properties(std::string_view assigned_id) const {
         writer.integer(PropertyId::topic_alias_maximum, limits.topic_alias_maximum);
     }
     if (keep_alive_changed_) writer.integer(PropertyId::server_keep_alive, keep_alive_s_);
+    if (!proof.empty()) {  // [MQTT-4.12.0-5]
+        writer.text(PropertyId::authentication_method, rare_->method);
+        writer.binary(PropertyId::authentication_data, as_bytes(proof));
+    }
     return writer.properties();
 }
 
 bool Machine::connack_fits(std::string_view assigned_id) const {
     if (version_ != Version::v5 || packet_bytes_max_ >= kAcceptanceBytesMax) return true;
-    const std::size_t properties = connack_properties(assigned_id).raw().size();
+    const std::size_t properties = connack_properties(assigned_id, {}).raw().size();
     const std::size_t rest = 2 + varint_size(properties) + properties;
     return 1 + varint_size(rest) + rest <= packet_bytes_max_;
 }
 
-void Machine::accept(Session& session, bool session_present, std::string_view assigned_id) {
+void Machine::accept(Session& session, bool session_present, std::string_view assigned_id,
+                     std::string_view proof) {
     session_ = &session;
     session.expiry_s = session_expiry_s_;
     state_ = State::connected;
-    encode_connack(out_.tail(), {session_present, ReasonCode::success, connack_properties(assigned_id)},
-                   version_);
+    const Connack connack{session_present, ReasonCode::success, connack_properties(assigned_id, proof)};
+    write([&](ByteBuffer& to) { encode_connack(to, connack, version_); });
     Outbound* outbound = session.find_outbound();
     if (outbound == nullptr) return;
     outbound->resend = outbound->window.in_order();  // [MQTT-4.4.0-1] [MQTT-4.6.0-1]
@@ -114,7 +120,7 @@ void Machine::accept(Session& session, bool session_present, std::string_view as
 void Machine::refuse(ReasonCode code) {
     if (state_ == State::ended) return;
     if (packet_bytes_max_ >= kRefusalBytes) {
-        encode_connack(out_.tail(), {false, code, {}}, version_);  // [MQTT-3.2.2-6]
+        write([&](ByteBuffer& to) { encode_connack(to, {false, code, {}}, version_); });  // [MQTT-3.2.2-6]
     }
     leave_session();
     host_.on_end();

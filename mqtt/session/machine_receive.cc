@@ -191,7 +191,7 @@ void Machine::acknowledge(PendingAcks::Ack ack) {
 
 void Machine::write_ack(const PendingAcks::Ack& ack) {
     if (ack.type == PacketType::puback) --unacknowledged_;
-    encode_publish_ack(out_.tail(), ack.type, ack.packet_id, ack.code, version_);
+    write_ack(ack.type, ack.packet_id, ack.code);
 }
 
 void Machine::published(std::uint64_t token, error_code error) {
@@ -227,7 +227,7 @@ void Machine::on_pubrel(const Frame& frame) {
     if (known && unreleased_ != 0) --unreleased_;
     // [MQTT-4.3.3-11]; 3.6.2.1: an unknown identifier is no error, the PUBCOMP may have been lost.
     const ReasonCode code = known ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
-    encode_publish_ack(out_.tail(), PacketType::pubcomp, pubrel->packet_id, code, version_);
+    write_ack(PacketType::pubcomp, pubrel->packet_id, code);
 }
 
 }  // namespace millrace::mqtt

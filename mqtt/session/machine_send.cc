@@ -78,7 +78,22 @@ bool Machine::write_publish(const MessagePtr& message, const Delivery& delivery)
         return false;
     }
     context_.counters.messages_out.add();
+    if (traced_) tell_sent(*message, delivery);
     return true;
+}
+
+/// As the client sees it, but for its properties.
+void Machine::tell_sent(const Message& message, const Delivery& delivery) {
+    OutgoingPublish publish;
+    publish.topic = message.channel();
+    publish.payload = message.payload();
+    publish.qos = static_cast<Qos>(delivery.qos);
+    publish.packet_id = delivery.packet_id;
+    publish.retain = delivery.retain;
+    publish.dup = delivery.dup;
+    context_.scratch.clear();
+    encode_publish(context_.scratch, publish, version_);
+    tell_sent(context_.scratch.view());
 }
 
 /// Sends a message that is not in the window yet; its turn has come and there is room.
@@ -116,7 +131,7 @@ void Machine::pump() {
 bool Machine::resend_next(Outbound& outbound) {
     Window::Slot* slot = outbound.window.find(outbound.resend[outbound.resent]);
     if (slot != nullptr && slot->state == Window::State::released) {
-        encode_publish_ack(out_.tail(), PacketType::pubrel, slot->packet_id, ReasonCode::success, version_);
+        write_ack(PacketType::pubrel, slot->packet_id, ReasonCode::success);
     } else if (slot != nullptr) {
         if (outbound.unacknowledged >= window_) return false;
         // [MQTT-3.3.1-1]
@@ -176,7 +191,7 @@ void Machine::on_pubrec(const Frame& frame) {
     }
     // [MQTT-4.3.3-4]; an unknown identifier is answered too, so that the client can let go of it.
     const ReasonCode code = slot != nullptr ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
-    encode_publish_ack(out_.tail(), PacketType::pubrel, ack->packet_id, code, version_);
+    write_ack(PacketType::pubrel, ack->packet_id, code);
 }
 
 void Machine::on_pubcomp(const Frame& frame) {

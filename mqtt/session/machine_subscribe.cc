@@ -43,8 +43,8 @@ void Machine::write_suback(std::uint16_t packet_id, const Subscribing& subscribi
     if (*subscribing.note != '\0') writer.text(PropertyId::reason_string, subscribing.note);
     constexpr std::size_t kRestMax = 12;  // type, two lengths of up to four bytes, packet identifier
     const bool fits = context_.scratch.size() + subscribing.codes.size() + kRestMax <= packet_bytes_max_;
-    encode_suback(out_.tail(), packet_id, subscribing.codes, version_,
-                  wants_reasons_ && fits ? writer.properties() : Properties{});
+    const Properties properties = wants_reasons_ && fits ? writer.properties() : Properties{};
+    write([&](ByteBuffer& to) { encode_suback(to, packet_id, subscribing.codes, version_, properties); });
 }
 
 /// Takes the filter out of a `$replay/<n>/<filter>`: from then on it is a subscription like any other, and
@@ -131,7 +131,8 @@ void Machine::on_unsubscribe(const Frame& frame) {
             codes.push_back(ReasonCode::no_subscription_existed);
         }
     }
-    encode_unsuback(out_.tail(), packet->packet_id, codes, version_);  // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+    // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+    write([&](ByteBuffer& to) { encode_unsuback(to, packet->packet_id, codes, version_); });
 }
 
 }  // namespace millrace::mqtt

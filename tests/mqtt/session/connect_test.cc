@@ -185,14 +185,6 @@ TEST_F(ConnectTest5, Mqtt_3_1_2_21_ServerKeepAliveIsTold) {
     EXPECT_EQ(exchange.machine().keep_alive_s(), 60U);
 }
 
-TEST_F(ConnectTest5, Mqtt_4_12_0_1_UnknownAuthenticationMethodIsRefused) {
-    writer.text(PropertyId::authentication_method, "SCRAM-SHA-256");
-    Connect connect;
-    connect.client_id = "client";
-    connect.properties = writer.properties();
-    EXPECT_EQ(connack_of(connect).code, ReasonCode::bad_authentication_method);
-}
-
 TEST_F(ConnectTest5, DisconnectWithWillKeepsTheWill) {
     exchange.connect();
     exchange.host.session->will = make_message("will", "gone", 0);

@@ -24,7 +24,7 @@ void FakeHost::accept() {
     const bool present = slot != nullptr;
     if (!present) slot = std::make_unique<Session>(id, now_us);
     session = slot.get();
-    machine->accept(*slot, present, assigned ? std::string_view(id) : std::string_view{});
+    machine->accept(*slot, present, assigned ? std::string_view(id) : std::string_view{}, proof);
 }
 
 PublishAnswer FakeHost::on_publish(const ReceivedMessage& message, std::uint64_t token) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "core/net/outbox.h"
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
+#include "mqtt/codec/packet_text.h"
 #include "mqtt/session/machine.h"
 
 namespace millrace::mqtt {
@@ -35,6 +37,7 @@ struct SentPacket {
     Publish publish() const { return valid(decode_publish(frame(), version, Sender::server)); }
     PublishAck ack() const { return valid(decode_publish_ack(frame(), version, Sender::server)); }
     Suback suback() const { return valid(decode_suback(frame(), version)); }
+    Auth auth() const { return valid(decode_auth(frame(), version, Sender::server)); }
     Disconnect disconnect() const { return valid(decode_disconnect(frame(), version, Sender::server)); }
 };
 
@@ -58,6 +61,15 @@ class FakeHost : public Host {
     };
 
     void on_connect(const Connect& connect) override;
+    void on_auth(ByteView data, bool begins) override {
+        auth.push_back((begins ? "again:" : "") + std::string(as_text(data)));
+        if (answer_auth) answer_auth();
+    }
+    bool wants_trace(const Connect&) override { return traced; }
+    void on_packet(const Frame& frame, Sender sender) override {
+        trace.push_back((sender == Sender::client ? "in " : "out ") +
+                        describe(frame, machine->version(), sender));
+    }
     PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) override;
     bool may_subscribe(std::string_view filter) override { return !filter.starts_with("secret"); }
     ReplayAnswer on_replay(std::string_view filter, const ReplayRequest& request) override {
@@ -86,6 +98,11 @@ class FakeHost : public Host {
     bool answers_connect = true;
     bool ended = false;
     Milliseconds held{0};
+    bool traced = false;
+    std::vector<std::string> trace;
+    std::vector<std::string> auth;
+    std::function<void()> answer_auth;
+    std::string proof;
     PublishAnswer answer = PublishAnswer::done;
     std::int64_t now_us = 1'000'000'000;
     std::vector<Published> published;
