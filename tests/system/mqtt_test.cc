@@ -6,6 +6,7 @@
 #include "tests/system/support/http_client.h"
 #include "tests/system/support/mosquitto_client.h"
 #include "tests/system/support/mqtt_wire.h"
+#include "tests/system/support/node_client.h"
 #include "tests/system/support/paho_client.h"
 #include "tests/system/support/system_test.h"
 
@@ -136,6 +137,28 @@ TEST_P(MqttTest, SessionKeepsWhatCameWhileTheClientWasAway) {
         EXPECT_EQ(next(back), topic + " while away");
         EXPECT_EQ(next(back), topic + " 7");
     }
+}
+
+TEST_P(MqttTest, MqttjsUnderstandsTheTopicAliasesItIsSent) {
+    NodeClient client("mqttjs_client.mjs",
+                      {"--url", "mqtt://127.0.0.1:" + std::to_string(server().mqtt_port()), "--version", "5",
+                       "--topic", "live/#", "--qos", "1", "--aliases", "2"});
+    ASSERT_TRUE(client.next("subscribed"));
+    for (const char* payload : {"1", "2"}) {
+        for (const char* topic : {"live/first", "live/second", "live/third"})
+            publish({"-q", "1", "-t", topic, "-m", payload});
+    }
+    std::vector<std::string> got;
+    for (int i = 0; i < 6; ++i) {
+        const auto message = client.next("message");
+        ASSERT_TRUE(message);
+        const boost::json::value* alias = message->at("properties").as_object().if_contains("topicAlias");
+        got.push_back(std::string(message->at("topic").as_string()) + " " +
+                      std::string(message->at("payload").as_string()) +
+                      (alias == nullptr ? "" : " by " + std::to_string(alias->to_number<int>())));
+    }
+    EXPECT_THAT(got, ElementsAre("live/first 1 by 1", "live/second 1 by 2", "live/third 1",
+                                 "live/first 2 by 1", "live/second 2 by 2", "live/third 2"));
 }
 
 TEST_P(MqttTest, SilentClientIsDisconnectedAfterItsKeepAlive) {

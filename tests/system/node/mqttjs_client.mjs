@@ -1,5 +1,6 @@
 // One subscriber through mqtt.js, over TCP or WebSocket.
 //   node mqttjs_client.mjs --url mqtt://127.0.0.1:1883|ws://127.0.0.1:8080/mqtt --version 4|5 --topic t [--qos 1]
+//     [--aliases 10]: how many topic aliases it takes
 // stdout: {"subscribed":[…]} once the SUBACK is there, then {"message":{"topic","payload","qos","retain",
 // "properties"}} per message, {"closed":true} when the connection is lost.
 // stdin: {"do":"publish","topic","payload","qos","retain"} → {"published":topic}. The end of stdin ends the program.
@@ -14,6 +15,7 @@ const client = await mqtt.connectAsync(options.url, {
   protocolVersion: Number(options.version),
   reconnectPeriod: 0,
   connectTimeout: 5000,
+  ...(options.aliases && { properties: { topicAliasMaximum: Number(options.aliases) } }),
 });
 client.on('message', (topic, payload, packet) => {
   const { qos, retain, properties } = packet;
