@@ -6,8 +6,8 @@
 namespace millrace::config {
 namespace {
 
+using HasSubstr;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::optional<std::string> empty_environment(const std::string&) {
@@ -322,6 +322,21 @@ TEST(Problems, AllAtOnceInOrder) {
 TEST(Problems, AreWrittenWithTheFilesName) {
     EXPECT_EQ(format("millrace.yaml", {12, 5, "unknown key 'x'"}), "millrace.yaml:12:5: unknown key 'x'");
     EXPECT_EQ(format("millrace.yaml", {0, 0, "cannot read"}), "millrace.yaml: cannot read");
+}
+
+TEST(Problems, WhomToTraceIsAPatternWithAStarAtItsEndOnly) {
+    EXPECT_THAT(problems("log: {trace_clients: [a, 'b*', 'user:c', 'user:d*', '*']}"), IsEmpty());
+    for (const char* pattern : {"''", "'a*b'", "'*a'", "'user:'"}) {
+        EXPECT_THAT(problem("log: {trace_clients: [" + std::string(pattern) + "]}"),
+                    HasSubstr("expected a client id or user:name"))
+            << pattern;
+    }
+}
+
+TEST(Problems, ScramSecretIsLong) {
+    EXPECT_THAT(problems("auth: {scram_secret: " + std::string(32, 'x') + "}"), IsEmpty());
+    EXPECT_THAT(problem("auth: {scram_secret: " + std::string(31, 'x') + "}"),
+                HasSubstr("at least 32 bytes"));
 }
 
 }  // namespace
