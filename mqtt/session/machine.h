@@ -193,8 +193,8 @@ class Machine {
     State state_ = State::fresh;
     bool waiting_ = false;
     bool traced_ = false;
-    bool keep_alive_changed_ = false;
-    bool session_expiry_changed_ = false;
+    bool keep_alive_changed_ : 1 = false;  // in one byte: an idle connection is to stay as small as it is
+    bool session_expiry_changed_ : 1 = false;
     bool wants_reasons_ = true;  ///< Request Problem Information
 };
 
