@@ -14,7 +14,8 @@ namespace millrace::app {
 namespace {
 
 constexpr std::string_view kMqttPath = "/mqtt";
-constexpr std::string_view kBridgePrefix = "/rt/";
+constexpr std::string_view kFirstPrefix = "/rt/";
+constexpr std::string_view kSecondPrefix = "/ws/";
 /// Subprotocols of MQTT over WebSocket: [MQTT-6.0.0-3], and the name that 3.1 clients use.
 constexpr std::array<std::string_view, 2> kMqttSubprotocols{"mqtt", "mqttv3.1"};
 
@@ -24,11 +25,13 @@ class Upgrades final : public http::UpgradeHandler {
     Upgrades(mqtt::SessionTable& sessions, bridge::Bridge& bridge) : sessions_(sessions), bridge_(bridge) {}
 
     bool serves(std::string_view path) const override {
-        return path == kMqttPath || path.starts_with(kBridgePrefix);
+        return path == kMqttPath || path.starts_with(kFirstPrefix) || path.starts_with(kSecondPrefix);
     }
 
     http::UpgradeAnswer on_upgrade(const http::UpgradeRequest& request) override {
-        return request.path == kMqttPath ? to_mqtt(request) : to_bridge(request);
+        if (request.path == kMqttPath) return to_mqtt(request);
+        const bool first = request.path.starts_with(kFirstPrefix);
+        return to_bridge(request, first ? bridge::Generation::first : bridge::Generation::second);
     }
 
   private:
@@ -49,12 +52,14 @@ class Upgrades final : public http::UpgradeHandler {
     }
 
     /// The browser SDK sends its token as the one subprotocol and hangs up unless it is echoed.
-    http::UpgradeAnswer to_bridge(const http::UpgradeRequest& request) {
+    http::UpgradeAnswer to_bridge(const http::UpgradeRequest& request, bridge::Generation generation) {
+        static_assert(kFirstPrefix.size() == kSecondPrefix.size());
         http::UpgradeAnswer answer;
         if (!request.subprotocols.empty()) answer.subprotocol = request.subprotocols.front();
-        answer.make = [this, key = std::string(request.path.substr(kBridgePrefix.size())),
-                       token = answer.subprotocol, principal = request.principal](Connection& connection) {
-            return bridge_.accept(connection, key, token, principal);
+        answer.make = [this, key = std::string(request.path.substr(kFirstPrefix.size())),
+                       token = answer.subprotocol, principal = request.principal,
+                       generation](Connection& connection) {
+            return bridge_.accept(connection, key, token, principal, generation);
         };
         return answer;
     }

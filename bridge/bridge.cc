@@ -14,8 +14,6 @@ struct Complaint {
     bool refused = false;
 };
 
-const Complaint kWrongKey{"Unknown connection key: the last segment of the address must be realtime.key.",
-                          "unknown_key", true};
 const Complaint kNobody{"Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised", true};
 
 /// Of a token that does not verify. Without `auth.jwt` no token can, which is not its owner's fault.
@@ -46,6 +44,10 @@ Complaint identify(mqtt::Broker& broker, bool anonymous_allowed, std::string_vie
     return {};
 }
 
+constexpr std::size_t index_of(Generation generation) {
+    return static_cast<std::size_t>(generation);
+}
+
 std::uint64_t seed() {
     std::random_device device;
     return std::uint64_t{device()} << 32 | device();
@@ -54,7 +56,7 @@ std::uint64_t seed() {
 }  // namespace
 
 Bridge::Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges)
-    : broker_(broker), bridges_(bridges), rosters_(*this), random_(seed()) {
+    : broker_(broker), bridges_(bridges), rosters_(*this), people_(*this), random_(seed()) {
     broker_.add_clients(*this);
     broker_.set_presence(*this);
 }
@@ -62,11 +64,13 @@ Bridge::Bridge(mqtt::Broker& broker, const std::vector<Bridge*>& bridges)
 Bridge::~Bridge() = default;
 
 std::unique_ptr<Protocol> Bridge::accept(Connection& connection, std::string_view key, std::string_view token,
-                                         access::PrincipalPtr principal) {
+                                         access::PrincipalPtr principal, Generation generation) {
     const bool anonymous_allowed = mqtt::anonymous_allowed(broker_, connection);
     Complaint complaint = identify(broker_, anonymous_allowed, token, principal);
-    if (key != broker_.config().realtime.key) complaint = kWrongKey;
-    auto session = std::make_unique<Session>(*this, connection, std::move(principal), complaint.refused);
+    if (key != broker_.config().realtime.key)
+        complaint = {std::string(dialect_of(generation).unknown_key()), "unknown_key", true};
+    auto session =
+        std::make_unique<Session>(*this, connection, std::move(principal), generation, complaint.refused);
     // The socket speaks HTTP until the upgrade's answer is out: the first frame has to come after it.
     shard().post([this, id = session->id(), complaint] {
         if (Session* started = find(id)) started->start(complaint.message, complaint.code);
@@ -79,9 +83,9 @@ ByteBuffer& Bridge::scratch() {
     return text_;
 }
 
-ByteView Bridge::encode(const Message& message) {
+ByteView Bridge::encode(const Message& message, Generation generation) {
     ByteBuffer& text = scratch();
-    append_message(text, message, broker_.store().epoch());
+    dialect_of(generation).append_message(text, message, broker_.store().epoch());
     frame_.clear();
     websocket::append_frame(frame_, websocket::Opcode::text, text.view());
     return frame_.view();
@@ -117,23 +121,25 @@ void Bridge::review() {
     }
 }
 
-Room& Bridge::room(std::string_view name, bool wildcard) {
-    std::unique_ptr<Room>& room = rooms_[std::string(name)];
+Room& Bridge::room(std::string_view name, bool wildcard, Generation generation) {
+    std::unique_ptr<Room>& room = rooms_[index_of(generation)][std::string(name)];
     if (!room) {
-        room = std::make_unique<Room>(*this, std::string(name), wildcard);
+        room = std::make_unique<Room>(*this, std::string(name), wildcard, generation);
         shard().counters().browser_rooms.add();
     }
     return *room;
 }
 
-Room* Bridge::find_room(std::string_view name) {
-    const auto found = rooms_.find(std::string(name));
-    return found == rooms_.end() ? nullptr : found->second.get();
+Room* Bridge::find_room(std::string_view name, Generation generation) {
+    const Rooms& rooms = rooms_[index_of(generation)];
+    const auto found = rooms.find(std::string(name));
+    return found == rooms.end() ? nullptr : found->second.get();
 }
 
 void Bridge::release(Room& room) {
     if (!room.empty()) return;
-    rooms_.erase(rooms_.find(room.name()));
+    Rooms& rooms = rooms_[index_of(room.generation())];
+    rooms.erase(rooms.find(room.name()));
     shard().counters().browser_rooms.subtract();
 }
 
@@ -141,17 +147,22 @@ Bridge& Bridge::home_of(std::string_view channel) {
     return *bridges_[std::hash<std::string_view>{}(channel) % bridges_.size()];
 }
 
-void Bridge::enter_roster(std::string_view channel, const Member& member, bool watch) {
+void Bridge::enter_roster(std::string_view channel, const Member& member, Generation generation, Show show) {
     Bridge& home = home_of(channel);
-    home.shard().post([&home, channel = std::string(channel), member, watch] {
-        home.rosters_.enter(channel, member, watch);
+    home.shard().post([&home, channel = std::string(channel), member, generation, show] {
+        const bool second = generation == Generation::second;
+        home.rosters_.enter(channel, member, show != Show::nothing);
+        home.people_.entered(channel, member);
+        if (second && show != Show::nothing) home.people_.watch(channel, member.socket, show);
     });
 }
 
 void Bridge::leave_roster(std::string_view channel, const SocketId& socket) {
     Bridge& home = home_of(channel);
-    home.shard().post(
-        [&home, channel = std::string(channel), socket] { home.rosters_.leave(channel, socket); });
+    home.shard().post([&home, channel = std::string(channel), socket] {
+        home.rosters_.leave(channel, socket);
+        home.people_.left(channel, socket);
+    });
 }
 
 void Bridge::list_clients(mqtt::ClientPage& page) {
@@ -237,40 +248,47 @@ void Bridge::on_timer(TimePoint now) {
     rosters_.expire(now);
 }
 
+void Bridge::mqtt_came(std::string_view channel, const mqtt::MqttMember& client) {
+    people_.mqtt_entered(channel, client, shard().wall_clock_us());
+}
+
+void Bridge::mqtt_went(std::string_view channel, const std::string& client_id) {
+    people_.mqtt_left(channel, client_id);
+}
+
 void Bridge::presence_full(const SocketId& to, std::string_view channel, SharedFrame frame) {
+    if (people_.answer(rosters_, channel, to, shard().wall_clock_us())) return;
+    tell_socket(to, channel, Generation::first, std::move(frame));
+}
+
+void Bridge::people(const SocketId& to, std::string_view channel, SharedFrame frame) {
+    tell_socket(to, channel, Generation::second, std::move(frame));
+}
+
+/// A socket that has left and joined again since it asked may get an answer that it does not speak.
+void Bridge::tell_socket(const SocketId& to, std::string_view channel, Generation generation,
+                         SharedFrame frame) {
     Bridge& bridge = *bridges_[to.shard];
-    bridge.shard().post([&bridge, to, channel = std::string(channel), frame = std::move(frame)] {
-        if (Session* session = bridge.find(to)) session->on_presence_full(channel, frame);
+    bridge.shard().post([&bridge, to, channel = std::string(channel), generation, frame = std::move(frame)] {
+        Session* session = bridge.find(to);
+        if (session != nullptr && session->generation() == generation)
+            session->on_presence_full(channel, frame);
     });
 }
 
 void Bridge::presence_update(std::uint32_t shard, std::string_view channel, SharedFrame frame) {
+    tell_room(shard, channel, Generation::first, std::move(frame));
+}
+
+void Bridge::people_update(std::uint32_t shard, std::string_view channel, SharedFrame frame) {
+    tell_room(shard, channel, Generation::second, std::move(frame));
+}
+
+void Bridge::tell_room(std::uint32_t shard, std::string_view channel, Generation generation,
+                       SharedFrame frame) {
     Bridge& bridge = *bridges_[shard];
-    bridge.shard().post([&bridge, channel = std::string(channel), frame = std::move(frame)] {
-        if (Room* room = bridge.find_room(channel)) room->presence_update(frame);
-    });
-}
-
-void Bridge::send_private(Private message) {
-    // A name that no bridge gave out is as unknown as that of a socket that has gone.
-    Bridge& target = message.to.shard < bridges_.size() ? *bridges_[message.to.shard] : *this;
-    target.shard().post([&target, message = std::move(message)] { target.deliver_private(message); });
-}
-
-void Bridge::deliver_private(const Private& message) {
-    Session* receiver = find(message.to);
-    std::string_view failure;
-    if (receiver == nullptr || !receiver->is_member(message.channel)) {
-        failure = "No member of this channel has that socketId.";
-    } else if (message.authenticated_only && !receiver->principal().authenticated()) {
-        failure = "Private messages of this channel are for authenticated clients.";
-    } else {
-        receiver->send(message.frame);
-        return;
-    }
-    Bridge& source = *bridges_[message.from.shard];
-    source.shard().post([&source, channel = message.channel, from = message.from, failure] {
-        if (Session* sender = source.find(from)) sender->send_error(channel, failure, "not_delivered");
+    bridge.shard().post([&bridge, channel = std::string(channel), generation, frame = std::move(frame)] {
+        if (Room* room = bridge.find_room(channel, generation)) room->presence_update(frame);
     });
 }
 

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/monotonic_resource.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
 #include <limits>
 
+#include "bridge/frame_fields.h"
 #include "core/message_json.h"
 #include "core/net/websocket.h"
 #include "store/message_id.h"
@@ -106,16 +104,6 @@ ClientFrame::Action action_of(std::string_view name) {
     return Action::unknown;
 }
 
-bool is_true(const json::object& object, std::string_view name) {
-    const json::value* member = object.if_contains(name);
-    return member != nullptr && member->is_bool() && member->get_bool();
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-    const json::value* member = object.if_contains(name);
-    return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
-}
-
 std::optional<std::uint64_t> position_of(const json::object& options) {
     const json::value* after = options.if_contains("after");
     if (after == nullptr) return std::nullopt;
@@ -177,29 +165,27 @@ void append_message_options(ByteBuffer& out, const Message& message, std::string
 
 }  // namespace
 
+std::string payload_of(std::string_view text) {
+    std::string payload = without_space(Walker(text).find("payload"));
+    if (payload.empty()) payload = "null";
+    return payload;
+}
+
 std::optional<ClientFrame> parse_client_frame(std::string_view text) {
-    std::array<unsigned char, 4096> memory;
-    json::monotonic_resource resource(memory.data(), memory.size());
-    boost::system::error_code error;
-    const json::value value = json::parse(text, error, &resource);
-    if (error || !value.is_object()) return std::nullopt;
-    const json::object& object = value.get_object();
+    const ParsedText parsed(text);
     ClientFrame frame;
-    frame.action_name = text_of(object, "action");
+    frame.action_name = parsed.action();
     if (frame.action_name.empty()) return std::nullopt;
+    const json::object& object = *parsed.object();
     frame.action = action_of(frame.action_name);
-    if (const json::value* options = object.if_contains("options");
-        options != nullptr && options->is_object()) {
-        read_options(options->get_object(), frame);
-    }
+    if (const json::object* options = object_of(object, "options")) read_options(*options, frame);
     if (frame.action == ClientFrame::Action::join) {
-        const json::value* wishes = object.if_contains("payload");
-        if (wishes == nullptr || !wishes->is_object()) return frame;
-        frame.history = is_true(wishes->get_object(), "history");
-        frame.presence = is_true(wishes->get_object(), "presence");
+        const json::object* wishes = object_of(object, "payload");
+        if (wishes == nullptr) return frame;
+        frame.history = is_true(*wishes, "history");
+        frame.presence = is_true(*wishes, "presence");
     } else if (frame.action == ClientFrame::Action::message) {
-        frame.payload = without_space(Walker(text).find("payload"));
-        if (frame.payload.empty()) frame.payload = "null";
+        frame.payload = payload_of(text);
     }
     return frame;
 }

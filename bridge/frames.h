@@ -1,7 +1,8 @@
-// The frames of the browser protocol, version 1: text to values and values to text. Pure.
+// The frames of the browser protocol, first generation: text to values and values to text. Pure.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,20 +17,30 @@
 
 namespace millrace::bridge {
 
+/// What only the second generation can say (frames_v2.h).
+struct SecondFields {
+    std::string type;            ///< what kind of message a broadcast is
+    std::string client_id;       ///< options.client_id: who it is beyond one connection
+    std::string position;        ///< of a join or an ack: `<epoch>-<seq>`
+    std::int64_t to_dbo_id = 0;  ///< options.to of a broadcast: the user it is for; 0: none was legible
+    std::int64_t to_row_id = 0;
+};
+
 /// What a browser sent, the known fields taken out.
 struct ClientFrame {
-    enum class Action : std::uint8_t { join, leave, message, history, unknown };
+    enum class Action : std::uint8_t { join, leave, message, history, ping, ack, presence, unknown };
     Action action = Action::unknown;
     std::string action_name;
     std::string channel;                 ///< options.channel; empty: none was given
     bool history = false;                ///< payload.history of a join
     bool presence = false;               ///< payload.presence of a join
     bool authenticated = false;          ///< options.authenticated
-    bool is_private = false;             ///< options.socketId is there, whatever it is
+    bool is_private = false;             ///< options.socketId, or options.to, is there, whatever it is
     std::string socket_id;               ///< options.socketId: to whom a private message goes
     std::optional<std::uint64_t> after;  ///< options.after: resume behind this seq
     std::string epoch;                   ///< options.epoch: the life of the store that `after` belongs to
     std::string payload;  ///< the JSON as it was written, without the white space around tokens
+    std::unique_ptr<const SecondFields> second;  ///< nullptr: it is one of the first generation
 };
 
 /// Nothing when the text is not a JSON object or has no action: such a frame is ignored.
@@ -67,6 +78,7 @@ struct PrivateMessage {
     SocketId sender;
     const access::Principal& principal;
     std::string_view payload;
+    std::string_view type = "message";  ///< only the second generation says it
 };
 void append_private(ByteBuffer& out, const PrivateMessage& message);
 

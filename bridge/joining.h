@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,26 +20,60 @@ class Session;
 /// One join under way. While it reads from the store, live messages are held back, so that the reader gets
 /// history and live traffic without a gap or a repeat. Belongs to its Session, which ends it with
 /// finish_joining(), and lives on its shard.
-class Joining final : private store::CatchUp::Follower {
+class Joining : protected store::CatchUp::Follower {
   public:
     /// `fresh`: the session was not a member before.
     Joining(Session& session, ClientFrame frame, bool fresh, bool wildcard);
+    virtual ~Joining() = default;
+    Joining(const Joining&) = delete;
+    Joining& operator=(const Joining&) = delete;
 
     /// May end, and destroy, this.
-    void start();
-    void on_page(Result<store::Page> page);
+    virtual void start() = 0;
+    virtual void on_page(Result<store::Page> page) = 0;
+    virtual void on_presence_full(const SharedFrame& frame) = 0;
+    /// The answer to Session::find_cursor.
+    virtual void on_cursor(std::optional<std::uint64_t>) {}
     void on_drained() { catch_up_.on_drained(); }
-    void on_presence_full(const SharedFrame& frame);
 
     /// A live message that comes while history is read.
     void hold(const MessagePtr& message) { catch_up_.hold(message); }
     const std::string& channel() const { return request_.channel; }
 
+  protected:
+    void read(store::Range range) override;
+    bool has_room() override;
+
+    bool stored() const;
+    /// The newest messages that the channel's rule gives a joiner.
+    store::Range newest(std::uint32_t limit) const;
+    /// Without history a reader can still follow what comes; without its position it would have a hole.
+    void refuse();
+    /// What is delivered from now on goes to the socket.
+    void go_live();
+    /// True: the roster will follow, to on_presence_full().
+    bool enter_roster();
+    void take_roster(const SharedFrame& frame);
+
+    Session& session_;
+    const ClientFrame request_;
+    const bool fresh_;
+    const bool wildcard_;
+    const std::size_t ahead_bytes_;
+    store::CatchUp catch_up_;
+};
+
+/// In the first generation: acknowledgement, history, what was missed, roster.
+class FirstJoining final : public Joining {
+  public:
+    using Joining::Joining;
+    void start() override;
+    void on_page(Result<store::Page> page) override;
+    void on_presence_full(const SharedFrame& frame) override;
+
   private:
     enum class Step : std::uint8_t { history, catch_up, presence };
 
-    void read(store::Range range) override;
-    bool has_room() override;
     void send(const MessagePtr& message) override;
     void position_found() override { acknowledge({}); }
     void position_lost(std::uint64_t first) override { acknowledge(first); }
@@ -47,15 +82,8 @@ class Joining final : private store::CatchUp::Follower {
 
     void acknowledge(std::optional<std::uint64_t> reset_to);
     void send_history(store::Page page);
-    void enter_roster();
 
-    Session& session_;
-    const ClientFrame request_;
-    const bool fresh_;
-    const bool wildcard_;
-    const std::size_t ahead_bytes_;
     Step step_ = Step::catch_up;
-    store::CatchUp catch_up_;
 };
 
 /// The newest of `messages` that `principal` may receive and that fit into `bytes` together, oldest first.

@@ -58,6 +58,7 @@ struct Rosters::Watching {
 struct Rosters::Roster {
     struct Entry {
         access::PrincipalPtr principal;
+        std::int64_t since_us = 0;
         std::uint64_t order = 0;  ///< of entering
         bool watches = false;
     };
@@ -101,6 +102,7 @@ void Rosters::enter(std::string_view channel, const Member& member, bool watch) 
     Roster::Entry& entry = at->second;
     if (added) {
         entry.principal = member.principal;
+        entry.since_us = member.since_us;
         entry.order = roster->next_order++;
         ByteBuffer text;
         append_member(text, member.socket, *member.principal);
@@ -183,6 +185,7 @@ void Rosters::add(std::string_view channel, Watching& watching, const mqtt::Mqtt
     ByteBuffer text;
     append_member(text, member);
     announce(channel, true, text.view());
+    output_.mqtt_came(channel, member);
 }
 
 void Rosters::remove(std::string_view channel, Watching& watching, const std::string& client_id) {
@@ -192,6 +195,7 @@ void Rosters::remove(std::string_view channel, Watching& watching, const std::st
     append_member(text, mqtt::MqttMember{client_id, at->second.principal});
     watching.clients.erase(at);
     announce(channel, false, text.view());
+    output_.mqtt_went(channel, client_id);
 }
 
 void Rosters::mqtt_entered(std::string_view channel, std::uint32_t shard, const mqtt::MqttMember& member) {
@@ -221,6 +225,23 @@ void Rosters::expire(TimePoint now) {
             remove(move.channel, *roster->watching, move.client_id);
     }
     if (!moves_.empty()) output_.wake_at(moves_.front().deadline);
+}
+
+std::vector<Member> Rosters::members(std::string_view channel) const {
+    std::vector<Member> all;
+    const Roster* roster = find(channel);
+    if (roster == nullptr) return all;
+    for (const auto& [socket, entry] : roster->members)
+        all.push_back({socket, entry.principal, entry.since_us});
+    return all;
+}
+
+Rosters::MqttMembers Rosters::clients(std::string_view channel) const {
+    MqttMembers all;
+    const Roster* roster = find(channel);
+    if (roster == nullptr || !roster->watching) return all;
+    for (const auto& [id, client] : roster->watching->clients) all.push_back({id, client.principal});
+    return all;
 }
 
 mqtt::RosterPage Rosters::list(std::string_view channel, std::string_view after, std::size_t limit,

@@ -22,6 +22,7 @@ namespace millrace::bridge {
 struct Member {
     SocketId socket;
     access::PrincipalPtr principal;
+    std::int64_t since_us = 0;  ///< when it entered
 };
 
 /// The rosters of the channels whose home is one shard. What comes in from all shards is put into one order
@@ -43,6 +44,9 @@ class Rosters {
         /// there are.
         virtual unsigned watch_mqtt(std::string_view channel, std::uint64_t round) = 0;
         virtual void unwatch_mqtt(std::string_view channel) = 0;
+        /// A change among the MQTT members, told to those who watch.
+        virtual void mqtt_came(std::string_view channel, const mqtt::MqttMember& client) = 0;
+        virtual void mqtt_went(std::string_view channel, const std::string& client_id) = 0;
         /// expire() is to be called at that time.
         virtual void wake_at(TimePoint deadline) = 0;
 
@@ -69,6 +73,10 @@ class Rosters {
     /// Those that should have moved and have not appeared are gone.
     void expire(TimePoint now);
     static constexpr Milliseconds kMoving{2000};
+
+    /// The browsers, and the MQTT clients while somebody watches; in no particular order.
+    std::vector<Member> members(std::string_view channel) const;
+    MqttMembers clients(std::string_view channel) const;
 
     /// `after`: empty, or the `next` of the page before. `clients`: the MQTT members of all shards.
     mqtt::RosterPage list(std::string_view channel, std::string_view after, std::size_t limit,

@@ -6,8 +6,8 @@
 
 namespace millrace::bridge {
 
-Room::Room(Bridge& bridge, std::string name, bool wildcard)
-    : bridge_(bridge), name_(std::move(name)), wildcard_(wildcard) {
+Room::Room(Bridge& bridge, std::string name, bool wildcard, Generation generation)
+    : bridge_(bridge), name_(std::move(name)), wildcard_(wildcard), generation_(generation) {
     bridge_.broker().subscribe(name_, *this, {});
 }
 
@@ -37,7 +37,7 @@ bool Room::wants(const Member& member, const Message& message) const {
 }
 
 void Room::deliver(const MessagePtr& message, const mqtt::Match&) {
-    const ByteView frame = bridge_.encode(*message);
+    const ByteView frame = bridge_.encode(*message, generation_);
     MessagePtr shared;
     if (frame.size() >= Outbox::kShareAtLeast) {
         MessageFields fields;

@@ -3,11 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "bridge/frames.h"
+#include "bridge/dialect.h"
 #include "core/net/connection.h"
 #include "mqtt/broker/subscriber.h"
 
@@ -24,8 +25,9 @@ enum class Watch : std::uint8_t {
     repairing,  ///< has asked for the roster again
 };
 
-/// A subscription shared by the sockets that joined the same channel, or the same filter, on one shard.
-/// Frames are made once and copied to each outbox. Belongs to the shard's Bridge; lives while it has members.
+/// A subscription shared by the sockets of one generation that joined the same channel, or the same filter,
+/// on one shard. Frames are made once and copied to each outbox. Belongs to the shard's Bridge; lives while
+/// it has members.
 class Room final : public mqtt::Subscriber {
   public:
     struct Member {
@@ -36,12 +38,14 @@ class Room final : public mqtt::Subscriber {
         Watch watch = Watch::nothing;
     };
 
-    Room(Bridge& bridge, std::string name, bool wildcard);
+    Room(Bridge& bridge, std::string name, bool wildcard, Generation generation);
     ~Room();
 
     const std::string& name() const { return name_; }
     bool wildcard() const { return wildcard_; }
+    Generation generation() const { return generation_; }
     bool empty() const { return members_.empty(); }
+    std::span<const Member> members() const { return members_; }
 
     /// The index of the new member; Session::moved tells when it changes.
     std::uint32_t add(Session& session, Connection& connection);
@@ -58,6 +62,7 @@ class Room final : public mqtt::Subscriber {
     Bridge& bridge_;
     const std::string name_;
     const bool wildcard_;
+    const Generation generation_;
     std::vector<Member> members_;
 };
 

@@ -14,13 +14,15 @@ constexpr std::size_t kPendingMax = 256;
 
 }  // namespace
 
-Session::Session(Bridge& bridge, Connection& connection, access::PrincipalPtr principal, bool refused)
+Session::Session(Bridge& bridge, Connection& connection, access::PrincipalPtr principal,
+                 Generation generation, bool refused)
     : bridge_(bridge),
       connection_(connection),
       principal_(std::move(principal)),
       decoder_(bridge.limits().websocket_message_bytes),
       id_(bridge.enrol(*this)),
       connected_at_us_(bridge.shard().wall_clock_us()),
+      generation_(generation),
       refused_(refused) {}
 
 const access::Authoriser& Session::authoriser() const {
@@ -36,7 +38,7 @@ std::size_t Session::history_bytes() const {
 mqtt::ClientInfo Session::info() const {
     mqtt::ClientInfo info;
     info.address = connection_.peer();
-    info.protocol = "rt";
+    info.protocol = generation_ == Generation::first ? "rt" : "ws";
     info.transport = "websocket";
     info.user = principal_->name;
     info.connected_at_us = connected_at_us_;
@@ -87,7 +89,7 @@ void Session::on_message(websocket::Opcode opcode, ByteView payload) {
     if (opcode != websocket::Opcode::text) {
         return close(websocket::CloseCode::unsupported_data, "frames are JSON texts");
     }
-    std::optional<ClientFrame> frame = parse_client_frame(as_text(payload));
+    std::optional<ClientFrame> frame = dialect().parse(as_text(payload));
     if (!frame) return bridge_.shard().counters().ignored_frames.add();
     handle(std::move(*frame));
     if (waiting()) decoder_.stop();
@@ -170,7 +172,7 @@ void Session::send(const SharedFrame& frame) {
 
 void Session::send_message(const Message& message) {
     ByteBuffer& text = bridge_.scratch();
-    append_message(text, message, epoch());
+    dialect().append_message(text, message, epoch());
     send(text.view());
     bridge_.shard().counters().messages_out.add();
 }
@@ -183,7 +185,7 @@ void Session::send_history(std::string_view channel, std::span<const MessagePtr>
 
 void Session::send_error(std::string_view channel, std::string_view message, std::string_view code) {
     ByteBuffer& text = bridge_.scratch();
-    append_error(text, channel, message, code);
+    dialect().append_error(text, channel, message, code);
     send(text.view());
 }
 
@@ -223,9 +225,15 @@ bool Session::gets_elsewhere(const Room& room, std::string_view channel) const {
     return false;
 }
 
+/// Who is of the second generation is told of the others only, unless it asks.
 void Session::enter_roster(std::string_view channel, bool watch) {
+    if (!watch) return enter_roster(channel, Show::nothing);
+    enter_roster(channel, generation_ == Generation::first ? Show::everybody : Show::others);
+}
+
+void Session::enter_roster(std::string_view channel, Show show) {
     find(channel)->in_roster = true;
-    bridge_.enter_roster(channel, {id_, principal_}, watch);
+    bridge_.enter_roster(channel, {id_, principal_, bridge_.shard().wall_clock_us()}, generation_, show);
 }
 
 void Session::leave(std::string_view channel) {
@@ -268,7 +276,7 @@ void Session::repair_presence() {
         Room::Member& member = membership.room->member(membership.index);
         if (member.watch != Watch::stale) continue;
         member.watch = Watch::repairing;
-        bridge_.enter_roster(membership.room->name(), {id_, principal_}, true);
+        enter_roster(membership.room->name(), true);
     }
 }
 
@@ -288,6 +296,8 @@ void Session::on_published(std::uint64_t token, const PublishResult& result) {
     if (result.error) {
         send_error(found->message->channel(), "The message was not stored: " + result.error.message(),
                    code_of(result.error));
+    } else {
+        confirm(found->message->channel(), result.seq);
     }
     pending_.erase(found);
     read_on();

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "bridge/frames.h"
+#include "bridge/bridge.h"
+#include "bridge/dialect.h"
+#include "bridge/frames_v2.h"
 #include "bridge/joining.h"
 #include "bridge/room.h"
 #include "core/access/authoriser.h"
@@ -18,14 +20,13 @@
 
 namespace millrace::bridge {
 
-class Bridge;
-
 /// One browser socket after its upgrade. Takes its frames strictly in order: while a join or a history
 /// request waits for its answer, the rest stays in the connection. Owned by the connection, on its shard.
 class Session final : public Protocol, private websocket::Receiver {
   public:
     /// `refused`: start() says why and closes with 4401.
-    Session(Bridge& bridge, Connection& connection, access::PrincipalPtr principal, bool refused);
+    Session(Bridge& bridge, Connection& connection, access::PrincipalPtr principal, Generation generation,
+            bool refused);
 
     /// Once the socket speaks WebSocket: says what was wrong with how it came, unless that is empty.
     void start(std::string_view complaint, std::string_view code);
@@ -42,6 +43,7 @@ class Session final : public Protocol, private websocket::Receiver {
 
     const SocketId& id() const { return id_; }
     const access::Principal& principal() const { return *principal_; }
+    Generation generation() const { return generation_; }
     Bridge& bridge() { return bridge_; }
     const access::Authoriser& authoriser() const;
     const std::string& epoch() const;
@@ -62,10 +64,16 @@ class Session final : public Protocol, private websocket::Receiver {
     void send(ByteView text);
     void send(const SharedFrame& frame);
     void send_message(const Message& message);
+    void send_message(const Message& message, v2::Flow flow);
+    void send_private(const Bridge::Private& message);
+    void send_receipt(const Bridge::Round& round);
     void send_history(std::string_view channel, std::span<const MessagePtr> messages);
+    void send_conversation(std::string_view channel, const std::vector<MessagePtr>& messages);
     void send_error(std::string_view channel, std::string_view message, std::string_view code);
     bool is_member(std::string_view channel) const;
     void on_presence_full(std::string_view channel, const SharedFrame& frame);
+    void on_cursor(std::string_view channel, std::optional<std::uint64_t> cursor);
+    void on_acknowledged(std::string_view channel, std::uint64_t cursor);
 
     // For the join under way.
     Room::Member& member(std::string_view channel);
@@ -74,6 +82,9 @@ class Session final : public Protocol, private websocket::Receiver {
     std::size_t history_bytes() const;
     void read(store::Range range);
     void enter_roster(std::string_view channel, bool watch);
+    /// Whose cursor it is; empty: nobody's who could be known again.
+    std::string reader(std::string_view channel, std::string_view client_id) const;
+    void find_cursor(std::string_view channel, std::string_view client_id);
     void leave(std::string_view channel);
     void finish_joining();
 
@@ -98,9 +109,19 @@ class Session final : public Protocol, private websocket::Receiver {
     void handle_leave(const ClientFrame& frame);
     void handle_message(const ClientFrame& frame);
     void handle_private(const ClientFrame& frame);
+    void handle_broadcast(const ClientFrame& frame);
+    void handle_direct(const ClientFrame& frame);
+    void handle_ack(const ClientFrame& frame);
+    void handle_presence(const ClientFrame& frame);
+    void handle_ping();
+    bool remember_client(const ClientFrame& frame);
+    Bridge::Private letter(const ClientFrame& frame) const;
+    void enter_roster(std::string_view channel, Show show);
     void handle_history(const ClientFrame& frame);
     void on_history(const std::string& channel, Result<store::Page> page);
     void publish(const ClientFrame& frame);
+    void confirm(std::string_view channel, std::uint64_t seq);
+    const Dialect& dialect() const { return dialect_of(generation_); }
 
     access::Decision may_join(std::string_view name, bool wildcard) const;
     void watch_time();
@@ -120,10 +141,12 @@ class Session final : public Protocol, private websocket::Receiver {
     std::vector<Membership> memberships_;
     std::vector<Pending> pending_;  ///< publishes whose commit is awaited, oldest first
     std::unique_ptr<Joining> joining_;
+    std::unique_ptr<const std::string> client_id_;  ///< the latest that a join gave
     SocketId id_;
     std::uint64_t next_token_ = 0;
     const std::int64_t connected_at_us_;
     std::uint8_t unanswered_pings_ = 0;
+    const Generation generation_;
     const bool refused_;
     bool reading_history_ = false;
     bool paused_ = false;

@@ -1,10 +1,13 @@
-// What a browser asks for: join, leave, message, history.
+// What a browser asks for: join, leave, message, history. What only the second generation knows stands in
+// session_v2.cc.
 #include <algorithm>
 
 #include "bridge/bridge.h"
+#include "bridge/joining_v2.h"
 #include "bridge/session.h"
 #include "core/channel_name.h"
 #include "mqtt/broker/entrance.h"
+#include "mqtt/broker/message_type.h"
 
 namespace millrace::bridge {
 
@@ -38,14 +41,19 @@ void Session::handle(ClientFrame frame) {
         case ClientFrame::Action::leave:
             return handle_leave(frame);
         case ClientFrame::Action::message:
-            return handle_message(frame);
+            return frame.second ? handle_broadcast(frame) : handle_message(frame);
         case ClientFrame::Action::history:
             return handle_history(frame);
+        case ClientFrame::Action::ping:
+            return handle_ping();
+        case ClientFrame::Action::ack:
+            return handle_ack(frame);
+        case ClientFrame::Action::presence:
+            return handle_presence(frame);
         case ClientFrame::Action::unknown:
             break;
     }
-    send_error(frame.channel, "Unknown action; known are join, leave, message and history.",
-               "unknown_action");
+    send_error(frame.channel, dialect().unknown_action(), "unknown_action");
 }
 
 access::Decision Session::may_join(std::string_view name, bool wildcard) const {
@@ -81,7 +89,7 @@ void Session::review() {
 
 void Session::handle_join(ClientFrame frame) {
     const bool wildcard = has_wildcard(frame.channel);
-    if (!check_name(frame.channel, wildcard)) return;
+    if (!check_name(frame.channel, wildcard) || !remember_client(frame)) return;
     if (refuse(frame.channel, may_join(frame.channel, wildcard))) return;
     const bool fresh = !is_member(frame.channel);
     if (fresh && memberships_.size() >= bridge_.limits().bridge_channels) {
@@ -89,17 +97,21 @@ void Session::handle_join(ClientFrame frame) {
                           "too_many_channels");
     }
     if (fresh) {
-        Room& room = bridge_.room(frame.channel, wildcard);
+        Room& room = bridge_.room(frame.channel, wildcard, generation_);
         memberships_.push_back({&room, room.add(*this, connection_), false});
     }
-    joining_ = std::make_unique<Joining>(*this, std::move(frame), fresh, wildcard);
+    if (generation_ == Generation::first) {
+        joining_ = std::make_unique<FirstJoining>(*this, std::move(frame), fresh, wildcard);
+    } else {
+        joining_ = std::make_unique<SecondJoining>(*this, std::move(frame), fresh, wildcard);
+    }
     joining_->start();
 }
 
 void Session::handle_leave(const ClientFrame& frame) {
     leave(frame.channel);
     ByteBuffer& text = bridge_.scratch();
-    append_leave(text, frame.channel);
+    dialect().append_leave(text, frame.channel);
     send(text.view());
 }
 
@@ -119,29 +131,27 @@ void Session::handle_private(const ClientFrame& frame) {
     if (!is_member(frame.channel)) {
         return send_error(frame.channel, "Join the channel before writing to a member.", "not_joined");
     }
+    if (frame.second) return handle_direct(frame);
     if (frame.socket_id.starts_with(mqtt::kMqttSocketId)) {
         return send_error(frame.channel, "MQTT clients cannot be written to by socketId.", "not_delivered");
     }
-    ByteBuffer& text = bridge_.scratch();
-    append_private(text, {frame.channel, id_, *principal_, frame.payload});
     const bool strict = authoriser().rule_for(frame.channel).private_messages == config::Who::authenticated;
-    bridge_.send_private({.channel = frame.channel,
-                          .from = id_,
-                          .to = parse_socket_id(frame.socket_id).value_or(SocketId{}),
-                          .authenticated_only = strict,
-                          .frame = share_text_frame(text.view())});
+    bridge_.send_private(letter(frame), parse_socket_id(frame.socket_id).value_or(SocketId{}), strict);
 }
 
 void Session::publish(const ClientFrame& frame) {
     const bool narrow = authoriser().rule_for(frame.channel).audience == config::Audience::authenticated;
     ByteBuffer& client = bridge_.scratch();
     append_member(client, id_, *principal_);
+    ByteBuffer properties;
+    if (frame.second) mqtt::append_message_type(properties, frame.second->type);
     MessageFields fields;
     fields.channel = frame.channel;
     fields.payload = as_bytes(frame.payload);
     fields.encoding = Encoding::json;
     fields.qos = kQosOfSubscription;
     fields.client = client.text();
+    fields.properties = properties.view();
     fields.audience.authenticated_only = frame.authenticated || (narrow && principal_->authenticated());
     MessagePtr message = Message::create(fields);
     const std::uint64_t token = next_token_++;
@@ -151,6 +161,8 @@ void Session::publish(const ClientFrame& frame) {
                    code_of(state.error()));
     } else if (*state == mqtt::PublishState::pending) {
         pending_.push_back({token, std::move(message)});
+    } else {
+        confirm(frame.channel, 0);
     }
 }
 

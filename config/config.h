@@ -170,6 +170,8 @@ struct Limits {
     std::size_t websocket_message_bytes = kMiB;
     std::size_t bridge_channels = 128;
     milliseconds bridge_ping = std::chrono::seconds(25);
+    std::size_t bridge_cursors = 100'000;
+    milliseconds bridge_cursor_expiry = std::chrono::hours(24);
 
     std::size_t lane_queue_messages = 100'000;
     std::size_t lane_queue_bytes = 256 * kMiB;

@@ -110,7 +110,8 @@ constexpr auto kKeys = std::to_array<Key>({
 
     {"realtime", nullptr, kNone, "The WebSocket bridge for browsers."},
     {"realtime.key", at<&Config::realtime, &Realtime::key>,
-     text(check_realtime_key, "letters, digits and - . _ ~"), "The last segment of `/rt/<key>`."},
+     text(check_realtime_key, "letters, digits and - . _ ~"),
+     "The last segment of `/rt/<key>` and `/ws/<key>`."},
     {"realtime.allowed_origins", at<&Config::realtime, &Realtime::allowed_origins>,
      text(check_origin, "list of origins"),
      "Web origins that may connect, such as `https://app.example.com`. With none: the same origin, and any "
@@ -262,6 +263,10 @@ constexpr auto kKeys = std::to_array<Key>({
      "Channels joined on one WebSocket of the bridge."},
     {"limits.bridge_ping", limit<&Limits::bridge_ping>, duration(kSecond, kHour),
      "A silent WebSocket is pinged after this, and closed after as long again."},
+    {"limits.bridge_cursors", limit<&Limits::bridge_cursors>, count(1, kMany),
+     "Positions kept in memory for readers of `/ws/<key>`; those used longest ago go first."},
+    {"limits.bridge_cursor_expiry", limit<&Limits::bridge_cursor_expiry>, duration(kSecond, kYear),
+     "How long such a position is kept while nobody uses it."},
     {"limits.lane_queue_messages", limit<&Limits::lane_queue_messages>, count(1, kMany),
      "Messages waiting for one lane of the store; beyond it publishing is refused."},
     {"limits.lane_queue_bytes", limit<&Limits::lane_queue_bytes>, bytes(kMiB, 1024 * kGiB),

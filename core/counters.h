@@ -49,6 +49,7 @@ struct Counters {
     Counter event_streams;          ///< open now
     Counter ignored_frames;         ///< of browsers: not JSON, or without an action
     Counter dropped_presence;  ///< roster changes that a slow browser was spared; the roster follows later
+    Counter dropped_cursors;   ///< positions of readers, over limits.bridge_cursors
     Counter closed_protocol_error;
     Counter closed_slow_reader;
     Counter closed_timed_out;

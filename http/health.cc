@@ -46,6 +46,8 @@ constexpr std::array kMetrics{
     Metric{"millrace_presence_dropped_total", "", "counter",
            "Roster changes not sent to a slow browser; the whole roster follows.",
            &Counters::dropped_presence},
+    Metric{"millrace_browser_cursors_dropped_total", "", "counter",
+           "Positions of readers forgotten because of limits.bridge_cursors.", &Counters::dropped_cursors},
     Metric{"millrace_event_streams", "", "gauge", "Open event streams.", &Counters::event_streams},
     Metric{"millrace_messages_dropped_total", "{reason=\"outbox_full\"}", "counter",
            "Messages dropped, by reason.", &Counters::dropped_outbox_full},

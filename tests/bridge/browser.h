@@ -128,11 +128,12 @@ class BridgeFixture : public ::testing::Test {
         bridges_.clear();
     }
 
-    Browser browser(unsigned shard = 0, std::string_view key = "default", std::string_view token = {}) {
+    Browser browser(unsigned shard = 0, std::string_view key = "default", std::string_view token = {},
+                    Generation generation = Generation::first) {
         std::array<int, 2> ends{};
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
         Connection& connection = shards_[shard]->connections().adopt(ends[0]);
-        connection.start(bridges_[shard]->accept(connection, key, token));
+        connection.start(bridges_[shard]->accept(connection, key, token, nullptr, generation));
         return Browser(testing::Peer(ends[1]));
     }
     /// A browser that has joined, its acknowledgement taken.

@@ -30,6 +30,8 @@ class RostersTest : public ::testing::Test, protected Rosters::Output {
         if (notes_watching_) said_.push_back("unwatch " + std::string(channel));
     }
     void wake_at(TimePoint deadline) override { wake_at_ = deadline; }
+    void mqtt_came(std::string_view, const mqtt::MqttMember&) override {}
+    void mqtt_went(std::string_view, const std::string&) override {}
     void presence_update(std::uint32_t shard, std::string_view, SharedFrame frame) override {
         const bool joined = as_text(frame->payload()).find(R"("action":"join")") != std::string_view::npos;
         said_.push_back("update " + std::to_string(shard) + (joined ? ": +" : ": -") +

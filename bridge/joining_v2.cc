@@ -1,0 +1,130 @@
+#include "bridge/joining_v2.h"
+
+#include <utility>
+
+#include "bridge/bridge.h"
+#include "bridge/session.h"
+
+namespace millrace::bridge {
+
+bool SecondJoining::wants_conversation() const {
+    return stored() && request_.history && session_.authoriser().rule_for(channel()).history != 0;
+}
+
+void SecondJoining::start() {
+    const SecondFields& fields = *request_.second;
+    if (!fresh_ || !stored()) return locate({});
+    // Nothing that can be read is of no life of the store.
+    if (!fields.position.empty()) return locate(v2::parse_position(fields.position).value_or(v2::Position{}));
+    if (session_.reader(channel(), fields.client_id).empty()) return locate({});
+    session_.find_cursor(channel(), fields.client_id);
+}
+
+void SecondJoining::on_cursor(std::optional<std::uint64_t> cursor) {
+    if (step_ != Step::cursor) return;
+    if (!cursor) return locate({});
+    locate(v2::Position{session_.epoch(), *cursor});
+}
+
+void SecondJoining::locate(std::optional<v2::Position> position) {
+    asked_ = std::move(position);
+    const bool positioned = fresh_ && stored() && (asked_ || !request_.second->client_id.empty());
+    if (!positioned && !wants_conversation()) {
+        acknowledge();
+        return show_others();
+    }
+    if (fresh_) session_.member(channel()).catching_up = true;
+    step_ = Step::newest;
+    const std::size_t history = session_.authoriser().rule_for(channel()).history;
+    read(newest(wants_conversation() ? static_cast<std::uint32_t>(history) : 1));
+}
+
+void SecondJoining::on_page(Result<store::Page> page) {
+    if (step_ != Step::newest || !page) return catch_up_.on_page(std::move(page));
+    located_ = true;
+    judge(*page);
+    if (wants_conversation()) {
+        conversation_ = newest_for(session_.principal(), std::move(page->messages), session_.history_bytes());
+    }
+    acknowledge();
+    keep_cursor();
+    show_others();
+}
+
+/// Whether every message behind the position asked for is still there.
+void SecondJoining::judge(const store::Page& newest) {
+    last_ = newest.last;
+    if (!asked_) return;
+    const std::uint64_t oldest = newest.first != 0 ? newest.first : newest.last + 1;
+    const bool known = asked_->epoch == session_.epoch() && asked_->seq <= last_;
+    if (!known || oldest > asked_->seq + 1) first_ = oldest;
+    resume_ = first_ != 0 ? first_ - 1 : asked_->seq;
+}
+
+void SecondJoining::acknowledge() {
+    v2::JoinAck ack{.channel = channel(), .cursor = {}, .asked = asked_.has_value()};
+    if (located_) ack.cursor = v2::position_text(session_.epoch(), resume_.value_or(last_));
+    ack.resumed = ack.asked && first_ == 0;
+    if (first_ != 0) ack.first = v2::position_text(session_.epoch(), first_);
+    ByteBuffer& text = session_.bridge().scratch();
+    v2::append_join(text, ack);
+    session_.send(text.view());
+}
+
+/// From its first join on nothing passes by a reader that has said who it is.
+void SecondJoining::keep_cursor() {
+    if (!fresh_ || request_.second->client_id.empty()) return;
+    using How = Bridge::CursorMove::How;
+    session_.bridge().move_cursor({.channel = channel(),
+                                   .reader = session_.reader(channel(), request_.second->client_id),
+                                   .seq = resume_.value_or(last_),
+                                   .how = first_ != 0 ? How::set : How::advance});
+}
+
+void SecondJoining::show_others() {
+    if (!enter_roster()) return converse();
+    step_ = Step::presence;
+}
+
+void SecondJoining::on_presence_full(const SharedFrame& frame) {
+    if (step_ != Step::presence) return;
+    take_roster(frame);
+    converse();
+}
+
+void SecondJoining::converse() {
+    step_ = Step::catch_up;
+    if (located_ && wants_conversation()) {
+        session_.send_conversation(channel(), std::exchange(conversation_, {}));
+    }
+    if (resume_ && *resume_ < last_) return catch_up_.resume(*resume_, true);
+    catch_up_.join(last_);
+}
+
+void SecondJoining::send(const MessagePtr& message) {
+    if (!access::may_receive(session_.principal(), message->audience())) return;
+    const bool missed = message->seq() != 0 && message->seq() <= last_;
+    session_.send_message(*message, missed ? v2::Flow::replay : v2::Flow::live);
+}
+
+/// Retention was faster than this reader: it is told once more where it is.
+void SecondJoining::position_lost(std::uint64_t first) {
+    first_ = first;
+    resume_ = first - 1;
+    acknowledge();
+}
+
+void SecondJoining::failed(error_code error) {
+    session_.send_error(channel(), "The history of this channel cannot be read now.", code_of(error));
+    const bool follows = step_ == Step::newest && !asked_ && request_.second->client_id.empty();
+    if (!follows || catch_up_.has_gap()) return refuse();
+    acknowledge();
+    show_others();
+}
+
+void SecondJoining::caught_up() {
+    go_live();
+    session_.finish_joining();
+}
+
+}  // namespace millrace::bridge

@@ -1,0 +1,51 @@
+// The way into a channel for a browser of the second generation.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "bridge/frames_v2.h"
+#include "bridge/joining.h"
+
+namespace millrace::bridge {
+
+/// Acknowledgement, everybody else who is there, the conversation, what was missed. Where the reader is in a
+/// stored channel has to be known before the acknowledgement, which says it: so the cursor is asked for and
+/// the newest messages are read first.
+class SecondJoining final : public Joining {
+  public:
+    using Joining::Joining;
+    void start() override;
+    void on_page(Result<store::Page> page) override;
+    void on_presence_full(const SharedFrame& frame) override;
+    void on_cursor(std::optional<std::uint64_t> cursor) override;
+
+  private:
+    enum class Step : std::uint8_t { cursor, newest, presence, catch_up };
+
+    void send(const MessagePtr& message) override;
+    void position_found() override {}
+    void position_lost(std::uint64_t first) override;
+    void caught_up() override;
+    void failed(error_code error) override;
+
+    bool wants_conversation() const;
+    /// `epoch`: of which life of the store the position is.
+    void locate(std::optional<v2::Position> position);
+    void judge(const store::Page& newest);
+    void acknowledge();
+    void keep_cursor();
+    void show_others();
+    void converse();
+
+    Step step_ = Step::cursor;
+    std::optional<v2::Position> asked_;    ///< the position to resume from
+    std::optional<std::uint64_t> resume_;  ///< what follows begins behind this
+    std::uint64_t last_ = 0;               ///< the newest seq when the channel was looked at
+    std::uint64_t first_ = 0;              ///< the position asked for is lost; this is the oldest left
+    bool located_ = false;                 ///< last_ is known
+    std::vector<MessagePtr> conversation_;
+};
+
+}  // namespace millrace::bridge
