@@ -115,7 +115,7 @@ class RulesTest : public ::testing::Test {
         EXPECT_TRUE(code == yes || code == no) << code;
         return code == yes;
     }
-    bool said_yes(BridgeClient& browser, const std::string& wanted) const {
+    static bool said_yes(FrameClient& browser, const std::string& wanted) {
         const auto frame = browser.next(Deadline(kPatience));
         const std::string action = frame ? frame->at("action").as_string().c_str() : "nothing";
         EXPECT_TRUE(action == wanted || action == "error") << action;
@@ -147,6 +147,11 @@ std::map<std::string, RulesTest::Door> RulesTest::readers() const {
     doors["browser"] = [this](const std::string& credential, const std::string& channel) {
         BridgeClient browser(http(), "default", credential);
         browser.send("join", channel, json::object{});
+        return said_yes(browser, "join");
+    };
+    doors["browser, second generation"] = [this](const std::string& credential, const std::string& channel) {
+        SecondClient browser(http(), credential);
+        browser.send("join", channel);
         return said_yes(browser, "join");
     };
     doors["event stream"] = [this](const std::string& credential, const std::string& channel) {
@@ -187,6 +192,11 @@ std::map<std::string, RulesTest::Door> RulesTest::writers() const {
         browser.send("unknown", channel, nullptr);
         return code_of_next(browser) == "unknown_action";
     };
+    doors["browser, second generation"] = [this](const std::string& credential, const std::string& channel) {
+        SecondClient browser(http(), credential);
+        browser.broadcast(channel, "send", "text");
+        return said_yes(browser, "broadcast");
+    };
     doors["HTTP"] = [this](const std::string& credential, const std::string& channel) {
         const std::string body = R"({"channel":")" + channel + R"(","data":"text","type":"message"})";
         return said_yes(ask(credential, "POST", "/v1/publish", body).status, 201, 403);
@@ -226,12 +236,15 @@ TEST_F(RulesTest, WhatIsForSomeReachesNobodyElse) {
     for (const auto& row : rows) by_rule[row.at(0)].push_back(row);
     for (const auto& [rule, senders] : by_rule) {
         const std::string channel = channel_of(rule);
-        std::vector<std::pair<std::string, std::shared_ptr<BridgeClient>>> browsers;
+        std::vector<std::pair<std::string, std::shared_ptr<FrameClient>>> browsers;
         std::vector<std::pair<std::string, std::shared_ptr<MqttConnection>>> devices;
         for (const std::string who : {"anonymous", "user"}) {
-            browsers.emplace_back(who,
-                                  std::make_shared<BridgeClient>(http(), "default", credentials_.at(who)));
-            ASSERT_TRUE(browsers.back().second->join(channel));
+            const auto first = std::make_shared<BridgeClient>(http(), "default", credentials_.at(who));
+            ASSERT_TRUE(first->join(channel));
+            browsers.emplace_back(who, first);
+            const auto second = std::make_shared<SecondClient>(http(), credentials_.at(who));
+            ASSERT_TRUE(second->join(channel));
+            browsers.emplace_back(who, second);
             devices.emplace_back(
                 who, std::make_shared<MqttConnection>(server_->mqtt_port(), kMqtt5, "reader-" + who,
                                                       credentials_.at(who)));
@@ -298,6 +311,24 @@ TEST_F(RulesTest, PrivateMessagesReachWhomTheTableSays) {
             } else {
                 EXPECT_THAT(code_of_next(sender), ::testing::AnyOf("not_authorised", "not_delivered"));
             }
+        }
+    }
+}
+
+/// The second generation writes to users, not to sockets.
+TEST_F(RulesTest, DirectMessagesReachWhomTheTableSays) {
+    for (const auto& row : table("private: ")) {
+        SCOPED_TRACE(row[0] + ", " + row[1]);
+        const std::string channel = channel_of(row.at(0));
+        SecondClient receiver(http(), credentials_.at("user"));
+        SecondClient sender(http(), credentials_.at(row.at(1)));
+        ASSERT_TRUE(receiver.join(channel) && sender.join(channel));
+        sender.broadcast(channel, "whisper", "psst", {{"to", {{"dbo_id", 1}, {"row_id", 7}}}});
+        if (row.at(3) == "yes") {
+            EXPECT_EQ(at_path(receiver.next("message"), "payload"), "psst");
+            EXPECT_EQ(at_path(sender.next("broadcast"), "payload.direct"), true);
+        } else {
+            EXPECT_EQ(at_path(sender.next("error"), "payload.code"), "not_authorised");
         }
     }
 }

@@ -6,7 +6,7 @@
 namespace millrace::system_test {
 
 BridgeClient::BridgeClient(std::uint16_t port, std::string_view key, std::string_view token)
-    : socket_(port, "/rt/" + std::string(key), token) {}
+    : FrameClient(port, "/rt/" + std::string(key), token) {}
 
 bool BridgeClient::send(std::string_view action, std::string_view channel, const boost::json::value& payload,
                         boost::json::object options) {
@@ -21,13 +21,35 @@ bool BridgeClient::join(std::string_view channel, bool history, bool presence) {
     return at_path(next("join"), "options.channel") == boost::json::value(boost::json::string_view(channel));
 }
 
-std::optional<boost::json::object> BridgeClient::next(const Deadline& deadline) {
+SecondClient::SecondClient(std::uint16_t port, std::string_view token, std::string_view key)
+    : FrameClient(port, "/ws/" + std::string(key), token) {}
+
+bool SecondClient::send(std::string_view action, std::string_view channel, boost::json::object more) {
+    more["action"] = boost::json::string_view(action);
+    more["channel"] = boost::json::string_view(channel);
+    return socket_.send_text(boost::json::serialize(more));
+}
+
+std::optional<boost::json::object> SecondClient::join(std::string_view channel, boost::json::object options,
+                                                      bool history, bool presence) {
+    const boost::json::object wishes{{"history", history}, {"presence", presence}};
+    send("join", channel, {{"options", std::move(options)}, {"payload", wishes}});
+    return next("join");
+}
+
+bool SecondClient::broadcast(std::string_view channel, std::string_view type,
+                             const boost::json::value& payload, boost::json::object options) {
+    return send("broadcast", channel,
+                {{"type", type}, {"payload", payload}, {"options", std::move(options)}});
+}
+
+std::optional<boost::json::object> FrameClient::next(const Deadline& deadline) {
     const std::optional<std::string> text = socket_.read(deadline);
     if (!text) return std::nullopt;
     return boost::json::parse(*text).as_object();
 }
 
-std::optional<boost::json::object> BridgeClient::next(std::string_view action, Clock::duration patience) {
+std::optional<boost::json::object> FrameClient::next(std::string_view action, Clock::duration patience) {
     const Deadline deadline(patience);
     while (std::optional<boost::json::object> frame = next(deadline)) {
         if (frame->at("action").as_string() == action) return frame;

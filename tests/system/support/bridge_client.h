@@ -12,8 +12,24 @@
 
 namespace millrace::system_test {
 
-/// One connection to /rt/<key>. Belongs to one thread.
-class BridgeClient {
+/// One connection, and the frames that come on it. Belongs to one thread.
+class FrameClient {
+  public:
+    /// The next frame, whatever it is.
+    std::optional<boost::json::object> next(const Deadline& deadline);
+    /// The next frame of that action; others are skipped.
+    std::optional<boost::json::object> next(std::string_view action, Clock::duration patience = kPatience);
+    WebSocketClient& socket() { return socket_; }
+
+  protected:
+    FrameClient(std::uint16_t port, const std::string& target, std::string_view token)
+        : socket_(port, target, token) {}
+
+    WebSocketClient socket_;
+};
+
+/// One connection to /rt/<key>.
+class BridgeClient : public FrameClient {
   public:
     explicit BridgeClient(std::uint16_t port, std::string_view key = "default", std::string_view token = {});
 
@@ -25,14 +41,19 @@ class BridgeClient {
                  boost::json::object options = {}) {
         return send("message", channel, payload, std::move(options));
     }
-    /// The next frame, whatever it is.
-    std::optional<boost::json::object> next(const Deadline& deadline);
-    /// The next frame of that action; others are skipped.
-    std::optional<boost::json::object> next(std::string_view action, Clock::duration patience = kPatience);
-    WebSocketClient& socket() { return socket_; }
+};
 
-  private:
-    WebSocketClient socket_;
+/// One connection to /ws/<key>: the second generation of the protocol.
+class SecondClient : public FrameClient {
+  public:
+    explicit SecondClient(std::uint16_t port, std::string_view token = {}, std::string_view key = "default");
+
+    bool send(std::string_view action, std::string_view channel, boost::json::object more = {});
+    /// Sends `join` and waits for the acknowledgement, which it gives.
+    std::optional<boost::json::object> join(std::string_view channel, boost::json::object options = {},
+                                            bool history = false, bool presence = false);
+    bool broadcast(std::string_view channel, std::string_view type, const boost::json::value& payload,
+                   boost::json::object options = {});
 };
 
 /// `presence_full`'s list of a join that asked for it.
