@@ -17,6 +17,7 @@
 #include "config/load.h"
 #include "core/access/password_worker.h"
 #include "core/guarded.h"
+#include "core/hooks/caller.h"
 #include "core/net/connection.h"
 #include "core/shard.h"
 #include "mqtt/broker/broker.h"
@@ -88,6 +89,7 @@ class Application::Impl {
     void await_reload(boost::asio::signal_set& signals);
     void reload();
     void apply(const access::AuthoriserPtr& authoriser, const config::ConfigPtr& config);
+    void ask_hooks_as(const config::Config& config);
     void present(Acceptor::TlsContext certificates);
     std::size_t open_connections() const;
 
@@ -104,6 +106,7 @@ class Application::Impl {
     std::vector<std::unique_ptr<mqtt::Broker>> brokers_;
     std::vector<std::unique_ptr<mqtt::SessionTable>> sessions_;
     std::unique_ptr<mqtt::SysTopics> sys_topics_;
+    std::unique_ptr<hooks::Caller> hooks_;  ///< nullptr: no rule has named one yet
     std::unique_ptr<Doors> doors_;
     std::unique_ptr<Entrance> entrance_;
     std::vector<std::unique_ptr<Acceptor>> acceptors_;
@@ -178,6 +181,10 @@ void Application::Impl::build_shards() {
     }
     for (const auto& broker : brokers_) {
         sessions_.push_back(std::make_unique<mqtt::SessionTable>(*broker, directory_));
+    }
+    if (config_.asks_hooks()) {
+        hooks_ = std::make_unique<hooks::Caller>(hooks::settings_of(config_));
+        for (const auto& broker : brokers_) broker->follow_hooks(*hooks_);
     }
     doors_ = std::make_unique<Doors>(context_.brokers, sessions_);
     const Milliseconds interval = config_.limits.sys_interval;
@@ -263,6 +270,7 @@ void Application::Impl::reload() {
         std::make_shared<const config::Config>(with_foundations(loaded.config, config_));
     try {
         Acceptor::TlsContext certificates = load_certificates(*fresh);
+        ask_hooks_as(*fresh);
         apply(std::make_shared<const access::Authoriser>(*fresh), fresh);
         present(std::move(certificates));
     } catch (const std::exception& failure) {
@@ -272,6 +280,17 @@ void Application::Impl::reload() {
     set_log_level(fresh->log.level);
     warn_of_unapplied(loaded.config, *fresh);
     spdlog::info("reload: done");
+}
+
+/// Before the rules that name hooks hold.
+void Application::Impl::ask_hooks_as(const config::Config& config) {
+    if (!hooks_ && !config.asks_hooks()) return;
+    hooks::SettingsPtr settings = hooks::settings_of(config);
+    if (hooks_) return hooks_->use(std::move(settings));
+    hooks_ = std::make_unique<hooks::Caller>(std::move(settings));
+    for (unsigned i = 0; i < shards_.size(); ++i) {
+        on_shard(*shards_[i], [this, i] { brokers_[i]->follow_hooks(*hooks_); });
+    }
 }
 
 /// Each shard changes over between two turns.

@@ -93,6 +93,17 @@ std::int64_t history_of(const Row& row) {
     return read.ec == std::errc{} && read.ptr == text.data() + text.size() ? number : -1;
 }
 
+/// Whatever the file says of a trigger of the channel that is there and not switched off.
+bool has_trigger(const json::object& channel) {
+    return std::ranges::any_of(channel, [](const json::key_value_pair& member) {
+        const json::value& value = member.value();
+        const bool nothing = value.is_null() || (value.is_bool() && !value.get_bool()) ||
+                             (value.is_array() && value.get_array().empty()) ||
+                             (value.is_object() && value.get_object().empty());
+        return member.key().find("trigger") != json::string_view::npos && !nothing;
+    });
+}
+
 void append_rule(std::string& yaml, const Row& row, std::int64_t history) {
     const auto add = [&yaml](std::string_view key, std::string_view value) {
         yaml.append("    ").append(key).append(": ").append(value).append("\n");
@@ -111,6 +122,8 @@ void append_rule(std::string& yaml, const Row& row, std::int64_t history) {
     add("publish", row.who("client_public_messaging"));
     add("private", row.who("client_private_messaging"));
     add("audience", row.flag("client_authenticated_messaging") ? "authenticated" : "anyone");
+    if (has_trigger(row.flags))
+        yaml += "    # It has a trigger there. Here: hooks: {join: \"https://…\", message: \"https://…\"}\n";
 }
 
 std::string head_of(const json::object& settings) {

@@ -12,6 +12,7 @@
 #include "config/load.h"
 #include "core/access/authoriser.h"
 #include "core/access/text_file.h"
+#include "core/hooks/caller.h"
 
 namespace millrace::app {
 namespace {
@@ -29,11 +30,12 @@ Exit report(const std::string& path, const std::vector<config::Problem>& problem
     return problems.empty() ? Exit::fine : Exit::failed;
 }
 
-/// What the configuration names for `auth` and `tls` has to be there and in order too.
+/// What the configuration names for `auth`, `tls` and `hooks` has to be there and in order too.
 Exit check_files(const std::string& path, const config::Config& configuration) {
     try {
         const access::Authoriser authoriser(configuration);
         static_cast<void>(load_certificates(configuration));
+        if (configuration.asks_hooks()) static_cast<void>(hooks::settings_of(configuration));
     } catch (const std::exception& failure) {
         print(stderr, path + ": " + failure.what() + "\n");
         return Exit::failed;

@@ -40,7 +40,7 @@ struct ClientFrame {
     std::optional<std::uint64_t> after;  ///< options.after: resume behind this seq
     std::string epoch;                   ///< options.epoch: the life of the store that `after` belongs to
     std::string payload;  ///< the JSON as it was written, without the white space around tokens
-    std::unique_ptr<const SecondFields> second;  ///< nullptr: it is one of the first generation
+    std::shared_ptr<const SecondFields> second;  ///< nullptr: it is one of the first generation
 };
 
 /// Nothing when the text is not a JSON object or has no action: such a frame is ignored.

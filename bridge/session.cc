@@ -76,7 +76,7 @@ std::size_t Session::on_bytes(ByteView bytes) {
 }
 
 bool Session::waiting() const {
-    return joining_ || reading_history_ || pending_.size() >= kPendingMax;
+    return joining_ || reading_history_ || asking_hooks_ || pending_.size() >= kPendingMax;
 }
 
 void Session::read_on() {
@@ -291,14 +291,22 @@ void Session::read(store::Range range) {
 }
 
 void Session::on_published(std::uint64_t token, const PublishResult& result) {
+    const bool failed = result.error.failed();
+    end_pending(token, failed ? "The message was not stored: " + result.error.message() : std::string(),
+                failed ? code_of(result.error) : std::string_view(), result.seq);
+}
+
+void Session::on_denied(std::uint64_t token, std::string_view reason) {
+    end_pending(token, reason, code_of(make_error_code(Errc::not_authorised)));
+}
+
+/// `what` went wrong; empty: nothing.
+void Session::end_pending(std::uint64_t token, std::string_view what, std::string_view code,
+                          std::uint64_t seq) {
     const auto found = std::ranges::find(pending_, token, &Pending::token);
     if (found == pending_.end()) return;
-    if (result.error) {
-        send_error(found->message->channel(), "The message was not stored: " + result.error.message(),
-                   code_of(result.error));
-    } else {
-        confirm(found->message->channel(), result.seq);
-    }
+    if (!what.empty()) send_error(found->message->channel(), what, code);
+    if (what.empty()) confirm(found->message->channel(), seq);
     pending_.erase(found);
     read_on();
 }

@@ -36,6 +36,7 @@ class Session final : public Protocol, private websocket::Receiver {
     void on_deadline(TimePoint now) override;
     void on_drained() override;
     void on_published(std::uint64_t token, const PublishResult& result) override;
+    void on_denied(std::uint64_t token, std::string_view reason) override;
     void on_shutdown() override;
 
     /// Leaves the channels that may not be joined any more.
@@ -106,6 +107,7 @@ class Session final : public Protocol, private websocket::Receiver {
 
     void handle(ClientFrame frame);
     void handle_join(ClientFrame frame);
+    void join(ClientFrame frame);
     void handle_leave(const ClientFrame& frame);
     void handle_message(const ClientFrame& frame);
     void handle_private(const ClientFrame& frame);
@@ -117,7 +119,14 @@ class Session final : public Protocol, private websocket::Receiver {
     bool remember_client(const ClientFrame& frame);
     Bridge::Private letter(const ClientFrame& frame) const;
     void enter_roster(std::string_view channel, Show show);
-    void handle_history(const ClientFrame& frame);
+    void handle_history(ClientFrame frame);
+    void read_history(ClientFrame frame);
+    bool ask_to_join(ClientFrame& frame, void (Session::*go_on)(ClientFrame));
+    bool ask_to_write(const ClientFrame& frame);
+    void send_private(const ClientFrame& frame);
+    MessagePtr message_of(const ClientFrame& frame);
+    void end_pending(std::uint64_t token, std::string_view what, std::string_view code,
+                     std::uint64_t seq = 0);
     void on_history(const std::string& channel, Result<store::Page> page);
     void publish(const ClientFrame& frame);
     void confirm(std::string_view channel, std::uint64_t seq);
@@ -149,6 +158,7 @@ class Session final : public Protocol, private websocket::Receiver {
     const Generation generation_;
     const bool refused_;
     bool reading_history_ = false;
+    bool asking_hooks_ = false;
     bool paused_ = false;
     bool stale_presence_ = false;
 };

@@ -1,12 +1,15 @@
 // What a browser asks for: join, leave, message, history. What only the second generation knows stands in
 // session_v2.cc.
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "bridge/bridge.h"
 #include "bridge/joining_v2.h"
 #include "bridge/session.h"
 #include "core/channel_name.h"
 #include "mqtt/broker/entrance.h"
+#include "mqtt/broker/hooks.h"
 #include "mqtt/broker/message_type.h"
 
 namespace millrace::bridge {
@@ -43,7 +46,7 @@ void Session::handle(ClientFrame frame) {
         case ClientFrame::Action::message:
             return frame.second ? handle_broadcast(frame) : handle_message(frame);
         case ClientFrame::Action::history:
-            return handle_history(frame);
+            return handle_history(std::move(frame));
         case ClientFrame::Action::ping:
             return handle_ping();
         case ClientFrame::Action::ack:
@@ -91,6 +94,33 @@ void Session::handle_join(ClientFrame frame) {
     const bool wildcard = has_wildcard(frame.channel);
     if (!check_name(frame.channel, wildcard) || !remember_client(frame)) return;
     if (refuse(frame.channel, may_join(frame.channel, wildcard))) return;
+    if (!ask_to_join(frame, &Session::join)) join(std::move(frame));
+}
+
+/// False: no hook has a say in it. Otherwise `go_on` follows when all allow, and until then no frame is read.
+bool Session::ask_to_join(ClientFrame& frame, void (Session::*go_on)(ClientFrame)) {
+    mqtt::Hooks* const hooks = bridge_.broker().hooks();
+    if (hooks == nullptr) return false;
+    ByteBuffer& client = bridge_.scratch();
+    append_member(client, id_, *principal_);
+    const auto kept = std::make_shared<ClientFrame>(frame);
+    const auto done = [bridge = &bridge_, id = id_, kept, go_on](const hooks::Verdict& verdict) {
+        Session* session = bridge->find(id);
+        if (session == nullptr) return;
+        session->asking_hooks_ = false;
+        if (!session->refuse(kept->channel, {verdict.allowed(), verdict.reason}))
+            (session->*go_on)(std::move(*kept));
+        session->read_on();
+    };
+    asking_hooks_ =
+        hooks->ask_join({kept->channel, hooks::Door::websocket, *principal_, client.text()}, done);
+    return asking_hooks_;
+}
+
+void Session::join(ClientFrame frame) {
+    const bool wildcard = has_wildcard(frame.channel);
+    // While a hook was asked, the permissions may have changed.
+    if (refuse(frame.channel, may_join(frame.channel, wildcard))) return;
     const bool fresh = !is_member(frame.channel);
     if (fresh && memberships_.size() >= bridge_.limits().bridge_channels) {
         return send_error(frame.channel, "Too many channels on one connection: limits.bridge_channels.",
@@ -131,15 +161,34 @@ void Session::handle_private(const ClientFrame& frame) {
     if (!is_member(frame.channel)) {
         return send_error(frame.channel, "Join the channel before writing to a member.", "not_joined");
     }
-    if (frame.second) return handle_direct(frame);
-    if (frame.socket_id.starts_with(mqtt::kMqttSocketId)) {
+    if (!frame.second && frame.socket_id.starts_with(mqtt::kMqttSocketId)) {
         return send_error(frame.channel, "MQTT clients cannot be written to by socketId.", "not_delivered");
     }
+    if (!ask_to_write(frame)) send_private(frame);
+}
+
+/// False: a private message need not wait for a hook. Frames are read on meanwhile.
+bool Session::ask_to_write(const ClientFrame& frame) {
+    mqtt::Hooks* const hooks = bridge_.broker().hooks();
+    if (hooks == nullptr) return false;
+    auto done = [bridge = &bridge_, id = id_,
+                 kept = std::make_shared<ClientFrame>(frame)](const hooks::Verdict& verdict) {
+        Session* session = bridge->find(id);
+        if (session == nullptr || session->refuse(kept->channel, {verdict.allowed(), verdict.reason})) return;
+        if (verdict.payload) kept->payload = verdict.payload->bytes;
+        session->send_private(*kept);
+    };
+    return hooks->ask_private({*principal_, message_of(frame), frame.socket_id, connection_.id()},
+                              std::move(done));
+}
+
+void Session::send_private(const ClientFrame& frame) {
+    if (frame.second) return handle_direct(frame);
     const bool strict = authoriser().rule_for(frame.channel).private_messages == config::Who::authenticated;
     bridge_.send_private(letter(frame), parse_socket_id(frame.socket_id).value_or(SocketId{}), strict);
 }
 
-void Session::publish(const ClientFrame& frame) {
+MessagePtr Session::message_of(const ClientFrame& frame) {
     const bool narrow = authoriser().rule_for(frame.channel).audience == config::Audience::authenticated;
     ByteBuffer& client = bridge_.scratch();
     append_member(client, id_, *principal_);
@@ -152,10 +201,19 @@ void Session::publish(const ClientFrame& frame) {
     fields.qos = kQosOfSubscription;
     fields.client = client.text();
     fields.properties = properties.view();
+    if (frame.second && frame.is_private) {
+        fields.audience.dbo_id = frame.second->to_dbo_id;
+        fields.audience.row_id = frame.second->to_row_id;
+    }
     fields.audience.authenticated_only = frame.authenticated || (narrow && principal_->authenticated());
-    MessagePtr message = Message::create(fields);
+    return Message::create(fields);
+}
+
+void Session::publish(const ClientFrame& frame) {
+    MessagePtr message = message_of(frame);
     const std::uint64_t token = next_token_++;
-    const auto state = bridge_.broker().publish({principal_.get(), message, connection_.id(), token});
+    const auto state = bridge_.broker().publish(
+        {principal_.get(), message, connection_.id(), token, hooks::Door::websocket});
     if (!state) {
         send_error(frame.channel, "The message was not taken: " + state.error().message(),
                    code_of(state.error()));
@@ -166,8 +224,14 @@ void Session::publish(const ClientFrame& frame) {
     }
 }
 
-void Session::handle_history(const ClientFrame& frame) {
+void Session::handle_history(ClientFrame frame) {
     if (!check_name(frame.channel, false)) return;
+    // A member was asked about when it joined.
+    if (is_member(frame.channel) || !ask_to_join(frame, &Session::read_history))
+        read_history(std::move(frame));
+}
+
+void Session::read_history(ClientFrame frame) {
     if (refuse(frame.channel, authoriser().may(*principal_, access::Action::read_history, frame.channel)))
         return;
     const config::ChannelRule& rule = authoriser().rule_for(frame.channel);

@@ -22,6 +22,10 @@ std::string Listener::url() const {
     return text + std::to_string(port);
 }
 
+bool Config::asks_hooks() const {
+    return std::ranges::any_of(channels, [](const ChannelRule& rule) { return rule.hooks.any(); });
+}
+
 unsigned Config::resolved_threads() const {
     return threads == 0 ? std::max(1U, std::thread::hardware_concurrency()) : threads;
 }

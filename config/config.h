@@ -112,6 +112,22 @@ struct Retention {
     bool operator==(const Retention&) const = default;
 };
 
+// Backends that are asked before a client may join or write; without a URL nobody is.
+struct RuleHooks {
+    std::string join;
+    std::string message;
+    milliseconds timeout = std::chrono::seconds(2);
+    bool operator==(const RuleHooks&) const = default;
+    bool any() const { return !join.empty() || !message.empty(); }
+};
+
+// How they are asked.
+struct Hooks {
+    std::string secret;
+    std::string ca;
+    bool operator==(const Hooks&) const = default;
+};
+
 // What holds for the channels whose name `match` (an MQTT filter) fits; the first rule that fits governs.
 struct ChannelRule {
     std::string match = "#";
@@ -124,6 +140,7 @@ struct ChannelRule {
     Who private_messages = Who::anyone;
     Audience audience = Audience::anyone;
     bool check_payload_format = false;
+    RuleHooks hooks;
     bool operator==(const ChannelRule&) const = default;
 };
 
@@ -183,6 +200,11 @@ struct Limits {
     std::size_t sql_messages = 1000;
     std::size_t sql_message_bytes = kMiB;
     std::size_t sql_refused_messages = 10'000;
+    std::size_t hook_connections = 32;
+    std::size_t hook_queue_calls = 10'000;
+    std::size_t hook_queue_bytes = 64 * kMiB;
+    std::size_t hook_client_calls = 1000;
+    std::size_t hook_answer_bytes = 256 * kKiB;
     bool operator==(const Limits&) const = default;
 };
 
@@ -201,12 +223,14 @@ struct Config {
     Store store;
     Realtime realtime;
     Auth auth;
+    Hooks hooks;
     std::vector<ChannelRule> channels = {ChannelRule{}};
     Limits limits;
     Log log;
     bool operator==(const Config&) const = default;
 
     unsigned resolved_threads() const;  // one per core when `threads` is auto
+    bool asks_hooks() const;            // whether any rule names one
     bool allows_anonymous() const;      // auth.anonymous, or whether every listener is on loopback
 };
 

@@ -53,6 +53,7 @@ constexpr Constraint text(TextCheck check, std::string_view description) {
 }
 constexpr Constraint kNone{};
 constexpr Constraint kClaim = text(check_claim, "name of a claim");
+constexpr Constraint kHookUrl = text(check_hook_url, "http or https URL");
 constexpr Constraint kFile = text(check_file_name, "file name");
 constexpr Constraint kListenerUrl =
     text(nullptr, "URL: mqtt, mqtts, http or https, address, port; or mqtt+unix, http+unix, path");
@@ -160,6 +161,14 @@ constexpr auto kKeys = std::to_array<Key>({
      "such salts change with every change of it.",
      "none", "at-least-thirty-two-bytes-of-randomness"},
 
+    {"hooks", nullptr, kNone, "How the backends that rules name under `hooks` are asked."},
+    {"hooks.secret", at<&Config::hooks, &Hooks::secret>, text(check_hook_secret, "at least 32 bytes"),
+     "Signs every question: HMAC-SHA-256 over the body, in the header `Millrace-Signature`.", "none",
+     "at-least-thirty-two-bytes-of-randomness"},
+    {"hooks.ca", at<&Config::hooks, &Hooks::ca>, kFile,
+     "Authorities that may have signed the certificate of an https backend, PEM; beside the system's.",
+     "none", "ca.pem"},
+
     {"channels[]", nullptr, kNone,
      "Channel rules; the first whose `match` fits governs a channel. With none given, one rule for '#' with "
      "these defaults."},
@@ -187,6 +196,16 @@ constexpr auto kKeys = std::to_array<Key>({
      "Who receives what authenticated clients send."},
     {"channels[].check_payload_format", rule<&ChannelRule::check_payload_format>, kNone,
      "Refuse an MQTT 5.0 message that says it is text (Payload Format Indicator 1) and is not UTF-8."},
+    {"channels[].hooks", nullptr, kNone,
+     "Backends that are asked before a client, not a backend, may join or write. No answer means no."},
+    {"channels[].hooks.join", rule<&ChannelRule::hooks, &RuleHooks::join>, kHookUrl,
+     "Asked before a join, a subscription, an event stream or the reading of history.", "none",
+     "http://127.0.0.1:9000/join"},
+    {"channels[].hooks.message", rule<&ChannelRule::hooks, &RuleHooks::message>, kHookUrl,
+     "Asked before a message is taken; may put another payload in its place.", "none",
+     "http://127.0.0.1:9000/message"},
+    {"channels[].hooks.timeout", rule<&ChannelRule::hooks, &RuleHooks::timeout>, duration(10, 60 * kSecond),
+     "The whole time an answer may take."},
 
     {"limits", nullptr, kNone,
      "Every limit the server keeps. What one drops is counted by reason in `/metrics`."},
@@ -289,6 +308,16 @@ constexpr auto kKeys = std::to_array<Key>({
     {"limits.sql_refused_messages", limit<&Limits::sql_refused_messages>, count(0, 1'000'000),
      "The newest so many messages published by SQL that could not be delivered are kept in "
      "`millrace.outbox_refused`."},
+    {"limits.hook_connections", limit<&Limits::hook_connections>, count(1, 10'000),
+     "Connections to one hook's address, and so questions to it at a time."},
+    {"limits.hook_queue_calls", limit<&Limits::hook_queue_calls>, count(1, 10'000'000),
+     "Questions to hooks that have no answer yet; beyond it the answer is no."},
+    {"limits.hook_queue_bytes", limit<&Limits::hook_queue_bytes>, bytes(kMiB, 64 * kGiB),
+     "The same in bytes."},
+    {"limits.hook_client_calls", limit<&Limits::hook_client_calls>, count(1, 1'000'000),
+     "Messages of one client that wait for hooks; beyond it publishing is refused as overloaded."},
+    {"limits.hook_answer_bytes", limit<&Limits::hook_answer_bytes>, bytes(kKiB, 256 * kMiB),
+     "Body of a hook's answer; a longer one means no."},
 
     {"log", nullptr, kNone, "What is logged, to stderr."},
     {"log.level", at<&Config::log, &Log::level>, kNone, "The least severe level that is logged."},

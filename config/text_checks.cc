@@ -123,6 +123,29 @@ std::string parse_listener(std::string_view text, Listener& listener) {
     return "the port in '" + std::string(text) + "' is not a number from 0 to 65535";
 }
 
+// No message repeats the text: its query may hold a secret.
+std::string parse_hook_url(std::string_view text, HookUrl& url) {
+    url.secure = text.starts_with("https://");
+    if (!url.secure && !text.starts_with("http://")) return "expected http:// or https:// with an address";
+    if (!std::ranges::all_of(text, is_visible) || text.find('#') != std::string_view::npos)
+        return "an address has neither blanks nor a fragment ('#')";
+    std::string_view authority = text.substr(text.find("//") + 2);
+    const std::string_view target =
+        authority.substr(std::min(authority.find_first_of("/?"), authority.size()));
+    authority.remove_suffix(target.size());
+    if (authority.find('@') != std::string_view::npos) return "a user name has no place in the address";
+    url.target = target.starts_with('/') ? "" : "/";
+    url.target += target;
+    url.port = url.secure ? 443 : 80;
+    const auto colon = authority.ends_with(']') ? std::string_view::npos : authority.rfind(':');
+    if (colon != std::string_view::npos) {
+        if (!parse_port(authority.substr(colon + 1), url.port) || url.port == 0)
+            return "the port is not a number from 1 to 65535";
+        authority = authority.substr(0, colon);
+    }
+    return parse_host(authority, url.host);
+}
+
 std::string check_filter(std::string& text) {
     if (text.empty()) return "a filter has at least one character";  // [MQTT-4.7.3-1]
     if (text.size() > kLongestTopic) return "a filter has at most 65535 bytes";
@@ -224,6 +247,16 @@ std::string check_network(std::string& text) {
         if (error == std::errc{} && rest == end && prefix <= (v4 ? 32U : 128U)) return {};
     }
     return "expected an address or a network such as 10.0.0.0/8, found '" + text + "'";
+}
+
+std::string check_hook_url(std::string& text) {
+    HookUrl url;
+    return parse_hook_url(text, url);
+}
+
+std::string check_hook_secret(std::string& text) {
+    if (text.size() >= kShortestHs256Secret) return {};
+    return "a secret for HMAC-SHA-256 has at least 32 bytes";
 }
 
 std::string check_claim(std::string& text) {

@@ -38,6 +38,14 @@ std::string print(const Slot& slot, const Constraint& constraint);
 // The type and range in words: `duration, 1s to 1h`.
 std::string describe(const Slot& slot, const Constraint& constraint);
 
+// A hook's address, taken apart.
+struct HookUrl {
+    bool secure = false;
+    std::string host;  // an IP address in its canonical form without brackets, or a lower-case name
+    std::uint16_t port = 0;
+    std::string target;  // path and query, as they stand in a request line
+};
+
 std::string_view name_of(Scheme scheme);
 bool is_ipv4(const std::string& host);
 
@@ -58,9 +66,14 @@ std::string check_network(std::string& text);
 std::string check_claim(std::string& text);
 std::string check_scram_secret(std::string& text);
 std::string check_trace_pattern(std::string& text);
+std::string check_hook_url(std::string& text);
+std::string check_hook_secret(std::string& text);
 
 // `mqtt://127.0.0.1:1883`, `http://[::1]:8080`, `mqtt://localhost:1883`, `mqtt+unix:///run/millrace/mqtt`.
 // Returns what is wrong, or an empty string.
 std::string parse_listener(std::string_view text, Listener& listener);
+
+// `https://backend.example.com/millrace/join?of=chat`. Returns what is wrong, or an empty string.
+std::string parse_hook_url(std::string_view text, HookUrl& url);
 
 }  // namespace millrace::config

@@ -36,7 +36,7 @@ struct Counters {
     Counter messages_out;     ///< handed to a subscriber's connection
     Counter dropped_outbox_full;
     Counter dropped_queue_full;
-    Counter positions_lost;  ///< of MQTT sessions in stored channels: what they still wanted was deleted
+    Counter positions_lost;       ///< of MQTT sessions in stored channels: what they still wanted was deleted
     Counter dropped_queues_full;  ///< over limits.queued_messages or queued_bytes
     Counter dropped_expired;
     Counter dropped_too_large;      ///< over the packet size that the receiver accepts
@@ -54,7 +54,18 @@ struct Counters {
     Counter closed_slow_reader;
     Counter closed_timed_out;
     Counter closed_not_authorised;  ///< wrong credentials, or somebody else's client id
-    Counter tls_handshakes;         ///< that have succeeded
+    Counter hook_calls;             ///< questions to hooks
+    Counter hook_allowed;           ///< with or without another payload
+    Counter hook_denied;            ///< by the backend
+    Counter hook_failed_timed_out;  ///< no answer: denied by us; this and the next
+    Counter hook_failed_unreachable;
+    Counter hook_failed_bad_answer;
+    Counter hook_failed_too_large;
+    Counter hook_failed_queue_full;
+    Counter hook_replaced;     ///< payloads that a hook has put in the place of others
+    Counter hook_connections;  ///< opened to backends
+    Counter hook_wait_us;      ///< from question to answer, in sum
+    Counter tls_handshakes;    ///< that have succeeded
     Counter tls_failed_not_tls;
     Counter tls_failed_version;
     Counter tls_failed_cipher;

@@ -84,6 +84,21 @@ MessagePtr Message::create(const MessageFields& fields) {
     return MessagePtr(new (::operator new(size)) Message(fields));
 }
 
+MessagePtr Message::with_payload(ByteView payload, Encoding encoding) const {
+    return create({.channel = channel(),
+                   .payload = payload,
+                   .kind = kind_,
+                   .encoding = encoding,
+                   .qos = qos_,
+                   .retain = retain_,
+                   .id = id(),
+                   .client = client(),
+                   .properties = properties(),
+                   .expiry_s = expiry_s_,
+                   .audience = audience_,
+                   .origin = origin_});
+}
+
 void Message::destroy(const Message* message) {
     message->~Message();
     ::operator delete(const_cast<Message*>(message));

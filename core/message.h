@@ -54,6 +54,8 @@ using MessagePtr = boost::intrusive_ptr<const Message>;
 class Message {
   public:
     static MessagePtr create(const MessageFields& fields);
+    /// The same message with other bytes in it; not stamped.
+    MessagePtr with_payload(ByteView payload, Encoding encoding) const;
 
     Message(const Message&) = delete;
     Message& operator=(const Message&) = delete;

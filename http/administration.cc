@@ -6,6 +6,7 @@
 #include "core/keyed_page.h"
 #include "core/message_json.h"
 #include "http/answer_address.h"
+#include "http/join_hook.h"
 #include "http/publish.h"
 #include "http/target.h"
 #include "mqtt/broker/client_source.h"
@@ -318,7 +319,7 @@ void purge_channel(Exchange& exchange) {
 }
 
 void serve_presence(Exchange& exchange) {
-    std::string channel = read_channel(exchange);
+    const std::string channel = read_channel(exchange);
     if (channel.empty()) return;
     std::string after;
     std::uint64_t limit = 0;
@@ -333,12 +334,15 @@ void serve_presence(Exchange& exchange) {
     mqtt::Presence* presence = exchange.server.broker().presence();
     const bool kept = presence != nullptr && authoriser.rule_for(channel).presence;
     if (!decision.allowed || !kept) return exchange.session.fail(problem);
-    exchange.session.wait(std::make_unique<ListingMembers>());
-    auto done = [address = AnswerAddress(exchange.session)](const mqtt::RosterPage& page) {
-        address.give<ListingMembers>(
-            [&](Session& session, ListingMembers&) { ListingMembers::take(session, page); });
+    auto list = [presence, channel, after, limit](Session& session) {
+        session.wait(std::make_unique<ListingMembers>());
+        auto done = [address = AnswerAddress(session)](const mqtt::RosterPage& page) {
+            address.give<ListingMembers>(
+                [&](Session& asking, ListingMembers&) { ListingMembers::take(asking, page); });
+        };
+        presence->list_members(channel, after, limit, std::move(done));
     };
-    presence->list_members(std::move(channel), std::move(after), limit, std::move(done));
+    after_join_hook(exchange, channel, hooks::Door::http, std::move(list));
 }
 
 }  // namespace millrace::http

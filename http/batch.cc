@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/json_text.h"
 #include "core/message_json.h"
-#include "http/json_text.h"
 #include "http/publish.h"
 #include "http/session.h"
 
@@ -53,10 +53,19 @@ class WaitingForBatch final : public Waiting {
     void on_published(Session& session, std::size_t index, const PublishResult& result) override {
         if (index >= entries_.size()) return;
         entries_[index].result = result;
-        if (--pending_ == 0) answer_batch(session, entries_);
+        end_one(session);
+    }
+    void on_denied(Session& session, std::size_t index, std::string_view reason) override {
+        if (index >= entries_.size()) return;
+        entries_[index].submission.refusal = denial(reason);
+        end_one(session);
     }
 
   private:
+    void end_one(Session& session) {
+        if (--pending_ == 0) answer_batch(session, entries_);
+    }
+
     std::vector<Entry> entries_;
     std::size_t pending_;
 };

@@ -2,8 +2,8 @@
 #include <charconv>
 
 #include "core/channel_name.h"
+#include "core/json_text.h"
 #include "core/utf8.h"
-#include "http/json_text.h"
 #include "http/publish.h"
 
 namespace millrace::http {

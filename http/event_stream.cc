@@ -6,6 +6,7 @@
 
 #include "core/channel_name.h"
 #include "core/message_json.h"
+#include "http/join_hook.h"
 #include "http/publish.h"
 #include "http/session.h"
 #include "http/target.h"
@@ -38,6 +39,15 @@ access::Decision may_follow(const Server& server, const StreamRequest& request) 
                             : authoriser.may(*request.principal, access::Action::join, request.channel);
 }
 
+void start_stream(Session& session, const StreamRequest& request) {
+    auto stream = std::make_unique<EventStream>(session.server(), session.connection(), request);
+    EventStream& started = *stream;
+    if (!session.stream("text/event-stream", std::move(stream))) return;
+    started.start();
+    // Where a hook was waited for, nothing is being read that would change the protocol over.
+    session.connection().resume();
+}
+
 }  // namespace
 
 StreamPosition parse_event_id(std::string_view text) {
@@ -68,9 +78,8 @@ void serve_stream(Exchange& exchange) {
         problem.detail = decision.reason;
         return session.fail(problem);
     }
-    auto stream = std::make_unique<EventStream>(server, session.connection(), std::move(request));
-    EventStream& started = *stream;
-    if (session.stream("text/event-stream", std::move(stream))) started.start();
+    auto start = [request = std::move(request)](Session& asking) { start_stream(asking, request); };
+    after_join_hook(exchange, *channel, hooks::Door::sse, std::move(start));
 }
 
 EventStream::EventStream(Server& server, Connection& connection, StreamRequest request)

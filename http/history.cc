@@ -5,6 +5,7 @@
 #include "core/channel_name.h"
 #include "core/message_json.h"
 #include "http/answer_address.h"
+#include "http/join_hook.h"
 #include "http/publish.h"
 #include "http/session.h"
 #include "http/target.h"
@@ -61,11 +62,21 @@ class WaitingForPage final : public Waiting {
     access::PrincipalPtr principal_;
 };
 
+void read_page(Session& session, const store::Range& range, const access::PrincipalPtr& principal) {
+    session.wait(std::make_unique<WaitingForPage>(principal));
+    auto done = [address = AnswerAddress(session)](const Result<store::Page>& page) {
+        address.give<WaitingForPage>(
+            [&](Session& asking, WaitingForPage& waiting) { waiting.on_page(asking, page); });
+    };
+    Server& server = session.server();
+    server.broker().store().read(range, server.shard(), std::move(done));
+}
+
 }  // namespace
 
 void serve_history(Exchange& exchange) {
     Server& server = exchange.server;
-    std::optional<std::string> channel = percent_decode(exchange.parameter);
+    const std::optional<std::string> channel = percent_decode(exchange.parameter);
     if (!channel || !is_channel_name(*channel)) {
         return exchange.session.fail(bad_request("the path does not name a channel"));
     }
@@ -80,13 +91,11 @@ void serve_history(Exchange& exchange) {
         problem.detail = decision.reason;
         return exchange.session.fail(problem);
     }
-    range.channel = std::move(*channel);
-    exchange.session.wait(std::make_unique<WaitingForPage>(exchange.principal));
-    auto done = [address = AnswerAddress(exchange.session)](const Result<store::Page>& page) {
-        address.give<WaitingForPage>(
-            [&](Session& session, WaitingForPage& waiting) { waiting.on_page(session, page); });
+    range.channel = *channel;
+    auto read = [range, principal = exchange.principal](Session& session) {
+        read_page(session, range, principal);
     };
-    server.broker().store().read(std::move(range), server.shard(), std::move(done));
+    after_join_hook(exchange, *channel, hooks::Door::http, std::move(read));
 }
 
 }  // namespace millrace::http

@@ -2,8 +2,8 @@
 
 #include "core/channel_name.h"
 #include "core/compact_json.h"
+#include "core/json_text.h"
 #include "core/message_json.h"
-#include "http/json_text.h"
 #include "http/session.h"
 #include "http/target.h"
 #include "store/message_id.h"
@@ -18,7 +18,7 @@ void answer_receipt(Session& session, const Message& message, const PublishResul
     body.append("{");
     append_receipt(body, message, session.server().epoch(), stored);
     body.append("}");
-    const unsigned status = stored == nullptr ? 202 : stored_status(*stored);
+    const unsigned status = stored == nullptr || stored->seq == 0 ? 202 : stored_status(*stored);
     session.answer({.status = status, .content_type = kJson, .body = body.text(), .headers = {}});
 }
 
@@ -29,6 +29,9 @@ class WaitingForCommit final : public Waiting {
     void on_published(Session& session, std::size_t, const PublishResult& result) override {
         if (result.error) return session.fail(problem_of(result.error));
         answer_receipt(session, *message_, &result);
+    }
+    void on_denied(Session& session, std::size_t, std::string_view reason) override {
+        session.fail(denial(reason));
     }
 
   private:
@@ -104,7 +107,8 @@ Submission publish_fields(Exchange& exchange, MessageFields& fields, std::uint64
     mqtt::PublishRequest request{.principal = &principal,
                                  .message = submission.message,
                                  .waiter = exchange.session.connection().id(),
-                                 .token = token};
+                                 .token = token,
+                                 .door = hooks::Door::http};
     const Result<mqtt::PublishState> state = broker.publish(request);
     if (state.has_error()) {
         submission.refusal = refusal_of(exchange, state.error(), fields.kind, fields.channel);
@@ -119,11 +123,12 @@ Submission publish_fields(Exchange& exchange, MessageFields& fields, std::uint64
 void append_receipt(ByteBuffer& out, const Message& message, std::string_view epoch,
                     const PublishResult* stored) {
     out.append("\"id\":");
+    // A live message that waited for a hook has ended without one.
     const std::uint64_t seq = stored != nullptr ? stored->seq : 0;
     append_json_string(out, store::message_id(message, epoch, seq));
     out.append(",\"channel\":");
     append_json_string(out, message.channel());
-    if (stored != nullptr) {
+    if (seq != 0) {
         out.append(",\"seq\":");
         append_decimal(out, seq);
         out.append(",\"epoch\":");

@@ -83,6 +83,10 @@ void append_problem_members(ByteBuffer& out, const Problem& problem) {
     append_json_string(out, problem.limit);
 }
 
+Problem denial(std::string_view reason) {
+    return {.status = 403, .detail = std::string(reason), .limit = {}, .headers = {}};
+}
+
 Problem problem_of(error_code error) {
     Problem problem{.status = 500, .detail = error.message(), .limit = {}, .headers = {}};
     if (error == Errc::not_authorised) {

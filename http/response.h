@@ -44,6 +44,9 @@ void append_stream_head(ByteBuffer& out, const ReplyContext& reply, std::string_
 /// The members of a problem document, without braces, so that a batch can put it among its own.
 void append_problem_members(ByteBuffer& out, const Problem& problem);
 
+/// 403, with the reason.
+Problem denial(std::string_view reason);
+
 /// What an error of the broker or the store means to the client that asked.
 Problem problem_of(error_code error);
 

@@ -199,8 +199,18 @@ void Session::watch_time(bool partial_request) {
     }
 }
 
+bool Session::waits_for(std::uint64_t token) const {
+    return waiting_ && token >= token_ && token - token_ < kTokensPerRequest;
+}
+
+void Session::on_denied(std::uint64_t token, std::string_view reason) {
+    if (!waits_for(token)) return;
+    waiting_->on_denied(*this, static_cast<std::size_t>(token - token_), reason);
+    finish_waiting();
+}
+
 void Session::on_published(std::uint64_t token, const PublishResult& result) {
-    if (!waiting_ || token < token_ || token - token_ >= kTokensPerRequest) return;
+    if (!waits_for(token)) return;
     waiting_->on_published(*this, static_cast<std::size_t>(token - token_), result);
     finish_waiting();
 }

@@ -23,6 +23,8 @@ class Waiting {
     virtual ~Waiting() = default;
     /// A publish of this request has ended; `index` counts the request's publishes from 0.
     virtual void on_published(Session&, std::size_t, const PublishResult&) {}
+    /// A hook has refused one.
+    virtual void on_denied(Session&, std::size_t, std::string_view) {}
 };
 
 /// Takes one request after the other: the next is not looked at before the last is answered, so answers leave
@@ -60,6 +62,7 @@ class Session final : public Protocol {
     void on_deadline(TimePoint now) override;
     void on_drained() override;
     void on_published(std::uint64_t token, const PublishResult& result) override;
+    void on_denied(std::uint64_t token, std::string_view reason) override;
     void on_shutdown() override;
 
   private:
@@ -79,6 +82,7 @@ class Session final : public Protocol {
     void serve(const Request& request);
     void set_reply(const Request& request);
     void finish_request();
+    bool waits_for(std::uint64_t token) const;
     void finish_waiting();
     void watch_time(bool partial_request);
     bool hold_back(std::size_t left);

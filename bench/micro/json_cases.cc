@@ -9,7 +9,6 @@
 #include "core/compact_json.h"
 #include "core/message_json.h"
 #include "core/utf8.h"
-#include "http/json_text.h"
 #include "http/publish.h"
 #include "http/request_parser.h"
 

@@ -173,6 +173,17 @@ Decision Authoriser::may_subscribe(const Principal& principal, std::string_view 
     return refuse("no channel rule allows all of the filter");
 }
 
+std::vector<const config::ChannelRule*> Authoriser::join_hooks(std::string_view filter) const {
+    std::vector<const config::ChannelRule*> found;
+    filter = without_share(filter);
+    for (const config::ChannelRule& rule : rules_) {
+        if (!filters_overlap(rule.match, filter)) continue;
+        if (!rule.hooks.join.empty()) found.push_back(&rule);
+        if (filter_covers(rule.match, filter)) break;
+    }
+    return found;
+}
+
 PrincipalPtr Authoriser::backend_of(std::string_view api_key) const {
     const std::string given = sha256(api_key);
     bool found = false;

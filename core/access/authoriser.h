@@ -62,6 +62,9 @@ class Authoriser {
     /// A filter may be subscribed where every channel that it can match may be joined.
     Decision may_subscribe(const Principal& principal, std::string_view filter) const;
 
+    /// The rules with a join hook that can govern a channel which `filter`, or a channel's name, matches.
+    std::vector<const config::ChannelRule*> join_hooks(std::string_view filter) const;
+
     /// Whether anything but the channel rules decides what reaches this principal.
     bool narrows(const Principal& principal) const {
         return (acl_ || principal.grants) && principal.kind != Principal::Kind::backend;

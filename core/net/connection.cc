@@ -280,7 +280,7 @@ void ConnectionTable::resume_waiting() {
         connection->resuming_ = false;
         connection->paused_ = false;
         connection->watch();
-        if (!connection->kept_.empty())
+        if (!connection->kept_.empty() || connection->next_protocol_)
             connection->kept_.consume(connection->offer(connection->kept_.view()));
     }
 }

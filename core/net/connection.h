@@ -52,8 +52,8 @@ class Connection final : public PollHandler, private Timer {
     void secure(std::unique_ptr<tls::Stream> stream);
     /// Begins to read. Called once, by the acceptor.
     void start(std::unique_ptr<Protocol> protocol);
-    /// From inside on_bytes: what was not consumed, and everything after, goes to `next`. The old protocol is
-    /// destroyed without on_closed.
+    /// From inside on_bytes, or before resume(): what was not consumed, and everything after, goes to `next`.
+    /// The old protocol is destroyed without on_closed.
     void upgrade(std::unique_ptr<Protocol> next);
 
     /// There is something in out(): it leaves at the end of this turn.

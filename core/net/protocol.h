@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "core/bytes.h"
 #include "core/clock.h"
@@ -50,6 +51,11 @@ class Protocol {
     virtual void on_published(std::uint64_t token, const PublishResult& result) {
         static_cast<void>(token);
         static_cast<void>(result);
+    }
+    /// A publish this connection waited for was refused; `reason` is for the client.
+    virtual void on_denied(std::uint64_t token, std::string_view reason) {
+        static_cast<void>(token);
+        static_cast<void>(reason);
     }
     /// The server is going away: say goodbye in the protocol's words and close.
     virtual void on_shutdown() = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/net/connection.h"
+#include "mqtt/broker/hooks.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -36,6 +37,14 @@ Result<PublishState> Broker::publish(const PublishRequest& request) {
     if (is_own_topic(channel)) return Errc::not_authorised;
     const config::ChannelRule& rule = authoriser_->rule_for(channel);
     if (!authoriser_->may(*request.principal, action, channel, rule).allowed) return Errc::not_authorised;
+    if (hooks_) {
+        if (const auto held = hooks_->hold(request, rule)) return *held;
+    }
+    return admit(request, rule);
+}
+
+Result<PublishState> Broker::admit(const PublishRequest& request, const config::ChannelRule& rule) {
+    const MessagePtr& message = request.message;
     if (rule.store) {
         if (!store().append({message, request.waiter, request.token})) return Errc::overloaded;
         shard_.counters().messages_in.add();
@@ -45,6 +54,10 @@ Result<PublishState> Broker::publish(const PublishRequest& request) {
     shard_.counters().messages_in.add();
     route_live(message);
     return PublishState::done;
+}
+
+void Broker::follow_hooks(hooks::Asker& asker) {
+    if (!hooks_) hooks_ = std::make_unique<Hooks>(*this, asker);
 }
 
 void Broker::publish_own(std::string_view topic, ByteView payload, bool retain) {

@@ -9,6 +9,8 @@
 
 #include "core/access/authoriser.h"
 #include "core/access/password_worker.h"
+#include "core/hooks/call.h"
+#include "core/hooks/question.h"
 #include "core/message.h"
 #include "core/net/protocol.h"
 #include "core/shard.h"
@@ -26,6 +28,7 @@
 namespace millrace::mqtt {
 
 class Broker;
+class Hooks;
 
 /// What the brokers of all shards share: set up once at start, before any shard runs.
 struct BrokerContext {
@@ -45,11 +48,13 @@ struct PublishRequest {
     MessagePtr message;
     ConnectionId waiter;  ///< generation 0: nobody
     std::uint64_t token = 0;
+    hooks::Door door = hooks::Door::mqtt;
 };
 
 enum class PublishState : std::uint8_t {
     done,     ///< live channel: routed
-    pending,  ///< stored channel: Protocol::on_published follows, unless the waiter is gone by then
+    pending,  ///< stored, or a hook is asked: Protocol::on_published or on_denied follows, unless the waiter
+              ///< is gone by then
 };
 
 /// Owns the subscriptions and retained messages of its shard. Lives as long as the shard's thread; every
@@ -81,10 +86,17 @@ class Broker final : public TurnEnd {
     /// Any thread: over all shards.
     std::uint64_t sum(Counter Counters::*counter) const;
 
-    /// The only way in. The authoriser is asked (publish_message or publish_event by the message's kind); a
-    /// stored channel's message goes to its lane, a live one's is routed at once.
-    /// Errors: not_authorised, overloaded, invalid_channel; then nothing follows.
+    /// The only way in. The authoriser is asked (publish_message or publish_event by the message's kind),
+    /// then the hook of the rule, if it has one; a stored channel's message goes to its lane, a live one's is
+    /// routed. Errors: not_authorised, overloaded, invalid_channel; then nothing follows.
     Result<PublishState> publish(const PublishRequest& request);
+
+    /// Behind publish(), once a message may come in.
+    Result<PublishState> admit(const PublishRequest& request, const config::ChannelRule& rule);
+    /// nullptr: no rule has named a hook yet.
+    Hooks* hooks() { return hooks_.get(); }
+    /// From now on rules with hooks are followed; `asker` outlives the shard's thread.
+    void follow_hooks(hooks::Asker& asker);
 
     /// A message of the server itself, on a topic that only it writes to; live.
     void publish_own(std::string_view topic, ByteView payload, bool retain);
@@ -152,6 +164,7 @@ class Broker final : public TurnEnd {
     GroupHome home_;
     GroupMembers members_;
     GracePeriods grace_periods_;
+    std::unique_ptr<Hooks> hooks_;
 };
 
 /// Where lanes hand their commits: acknowledges to the shards that wait, then delivers to those with

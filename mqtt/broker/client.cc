@@ -7,11 +7,13 @@
 #include "core/access/authoriser.h"
 #include "mqtt/broker/client_message.h"
 #include "mqtt/broker/entrance.h"
+#include "mqtt/broker/hooks.h"
 #include "mqtt/broker/replay.h"
 #include "mqtt/broker/session_table.h"
 #include "mqtt/broker/sys_topics.h"
 #include "mqtt/broker/trace.h"
 #include "mqtt/codec/packet_text.h"
+#include "mqtt/codec/topic.h"
 
 namespace millrace::mqtt {
 
@@ -41,6 +43,7 @@ std::size_t Client::on_bytes(ByteView bytes) {
 }
 
 void Client::on_closed(error_code) {
+    if (Hooks* hooks = sessions_.broker().hooks()) hooks->forget(connection_.id());
     lose();
 }
 
@@ -156,6 +159,12 @@ void Client::read(store::Range range, std::uint32_t ticket) {
 void Client::list_channels(std::string after, std::uint32_t limit, std::uint32_t ticket) {
     auto done = give_to_replay<Result<std::vector<store::ChannelInfo>>>(ticket);
     sessions_.broker().store().list_channels(std::move(after), limit, sessions_.shard(), std::move(done));
+}
+
+void Client::on_denied(std::uint64_t token, std::string_view reason) {
+    machine_.published(token, Errc::not_authorised, reason);
+    wake_if_needed();
+    read_on_if_possible();
 }
 
 void Client::wake_if_needed() {
@@ -333,6 +342,29 @@ bool Client::may_subscribe(std::string_view filter) {
 
 ReplayAnswer Client::on_replay(std::string_view filter, const ReplayRequest& request) {
     return seat_->ask_for_history(filter, request);
+}
+
+std::optional<Denials> Client::ask_hooks(const Subscribe& packet) {
+    Hooks* const hooks = sessions_.broker().hooks();
+    if (hooks == nullptr) return Denials{};
+    const SessionLimits& limits = sessions_.context().limits;
+    std::vector<std::string_view> filters;
+    for (const SubscriptionRequest& request : packet.subscriptions) {
+        const TopicFault fault =
+            check_topic_filter(request.filter, {limits.topic_bytes, limits.topic_levels});
+        if (fault != TopicFault::none) continue;
+        const auto with_history = parse_replay(request.filter);
+        const std::string_view filter = with_history ? with_history->filter : request.filter;
+        if (may_subscribe(filter)) filters.push_back(filter);
+    }
+    const std::string client = describe_client(session_->client_id(), seat_->principal());
+    const auto done = [&sessions = sessions_, id = connection_.id()](const hooks::Verdict&) {
+        Connection* connection = sessions.shard().connections().find(id);
+        // Once MQTT is spoken on a connection, nothing else ever is.
+        if (connection != nullptr) static_cast<Client&>(connection->protocol()).read_on_if_possible();
+    };
+    return hooks->ask_subscribe(connection_.id(), {{}, hooks::Door::mqtt, seat_->principal(), client},
+                                filters, done);
 }
 
 void Client::on_subscribe(const Subscription& subscription) {

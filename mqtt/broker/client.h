@@ -27,6 +27,7 @@ class Client : public Protocol, private Host {
     void on_deadline(TimePoint now) override;
     void on_drained() override;
     void on_published(std::uint64_t token, const PublishResult& result) override;
+    void on_denied(std::uint64_t token, std::string_view reason) override;
     void on_shutdown() override;
 
     /// The session is on its way from another shard; `seat` wants to know if the connection ends before.
@@ -95,6 +96,7 @@ class Client : public Protocol, private Host {
     PublishAnswer on_publish(const ReceivedMessage& message, std::uint64_t token) override;
     bool may_subscribe(std::string_view filter) override;
     ReplayAnswer on_replay(std::string_view filter, const ReplayRequest& request) override;
+    std::optional<Denials> ask_hooks(const Subscribe& packet) override;
     void on_subscribe(const Subscription& subscription) override;
     void on_unsubscribe(std::string_view filter) override;
     void send_retained(const Subscription& subscription) override;

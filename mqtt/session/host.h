@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 #include "mqtt/codec/frame_scanner.h"
@@ -38,6 +41,13 @@ struct ReceivedMessage {
     std::uint32_t sequence = 0;  ///< of QoS 2: the same when the client sends the message again
 };
 
+/// A filter of a SUBSCRIBE that a hook has refused, and why.
+struct Denial {
+    std::string filter;
+    std::string reason;
+};
+using Denials = std::vector<Denial>;
+
 /// The port between Machine and broker. Called during Machine's own calls only; views are valid during the
 /// call.
 class Host {
@@ -60,6 +70,12 @@ class Host {
     virtual bool may_subscribe(std::string_view filter) = 0;
     /// Before on_subscribe(). History comes by Machine::deliver, later.
     virtual ReplayAnswer on_replay(std::string_view filter, const ReplayRequest& request) = 0;
+    /// What hooks say about the filters. Nothing: they are asked, and the packet shall come again when
+    /// Machine reads on.
+    virtual std::optional<Denials> ask_hooks(const Subscribe& packet) {
+        static_cast<void>(packet);
+        return Denials{};
+    }
     virtual void on_subscribe(const Subscription& subscription) = 0;
     virtual void on_unsubscribe(std::string_view filter) = 0;
     /// Machine::deliver, with `retained`, for every retained message that matches.

@@ -51,8 +51,7 @@ bool Machine::handle(const Frame& frame) {
             on_pubcomp(frame);
             return true;
         case PacketType::subscribe:
-            on_subscribe(frame);
-            return true;
+            return on_subscribe(frame);
         case PacketType::unsubscribe:
             on_unsubscribe(frame);
             return true;
@@ -97,8 +96,9 @@ void Machine::tell_sent(ByteView packet) {
     host_.on_packet(scan_frame(packet, packet.size(), version_).frame, Sender::server);
 }
 
-void Machine::write_ack(PacketType type, std::uint16_t packet_id, ReasonCode code) {
-    write([&](ByteBuffer& to) { encode_publish_ack(to, type, packet_id, code, version_); });
+void Machine::write_ack(PacketType type, std::uint16_t packet_id, ReasonCode code,
+                        const Properties& properties) {
+    write([&](ByteBuffer& to) { encode_publish_ack(to, type, packet_id, code, version_, properties); });
 }
 
 Machine::Rare& Machine::rare() {
@@ -127,15 +127,22 @@ void Machine::on_disconnect(const Frame& frame) {
     host_.on_goodbye();
 }
 
+/// A Reason String, where there is one and the client takes a packet with it; `rest` is what is in the packet
+/// beside it. Valid until the next.
+Properties Machine::reason(std::string_view why, std::size_t rest) {
+    if (why.empty() || version_ != Version::v5) return {};
+    context_.scratch.clear();
+    PropertyWriter writer(context_.scratch);
+    writer.text(PropertyId::reason_string, why);
+    constexpr std::size_t kHeaders = 12;  // type, two lengths of up to four bytes, packet identifier, code
+    if (context_.scratch.size() + kHeaders + rest > packet_bytes_max_) return {};
+    return writer.properties();
+}
+
 void Machine::end(ReasonCode code, const char* why) {
     if (state_ == State::ended) return;
     if (state_ == State::connected && version_ == Version::v5) {
-        context_.scratch.clear();
-        PropertyWriter writer(context_.scratch);
-        if (*why != '\0') writer.text(PropertyId::reason_string, why);
-        constexpr std::size_t kRest = 8;
-        const bool fits = context_.scratch.size() + kRest <= packet_bytes_max_;  // [MQTT-3.14.2-3]
-        const Properties properties = fits ? writer.properties() : Properties{};
+        const Properties properties = reason(why, 0);  // [MQTT-3.14.2-3]
         write([&](ByteBuffer& to) { encode_disconnect(to, code, version_, properties); });
     }
     leave_session();

@@ -53,7 +53,8 @@ class Machine {
     /// From now on Host::on_packet is told of every packet, or of none.
     void set_traced(bool traced) { traced_ = traced; }
     /// A publish has ended.
-    void published(std::uint64_t token, error_code error);
+    /// `why` says more of Errc::not_authorised.
+    void published(std::uint64_t token, error_code error, std::string_view why = {});
 
     /// What the drop of a message is counted as.
     using DropReason = mqtt::DropReason;
@@ -114,7 +115,8 @@ class Machine {
         encode(tail);
         if (traced_) tell_sent(tail.view().subspan(start));
     }
-    void write_ack(PacketType type, std::uint16_t packet_id, ReasonCode code);
+    void write_ack(PacketType type, std::uint16_t packet_id, ReasonCode code,
+                   const Properties& properties = {});
     void write_auth(ReasonCode code, std::string_view data);
     void tell_sent(ByteView packet);
     void tell_sent(const Message& message, const Delivery& delivery);
@@ -128,18 +130,20 @@ class Machine {
     Properties connack_properties(std::string_view assigned_id, std::string_view proof) const;
     void refuse_undecoded(const DecodeError& error, Version version);
     void on_disconnect(const Frame& frame);
-    void on_subscribe(const Frame& frame);
+    /// False: it has to wait for hooks.
+    bool on_subscribe(const Frame& frame);
     /// What a SUBSCRIBE asks for, and what is answered.
     struct Subscribing {
+        const Denials& denials;
         std::uint32_t identifier = 0;
         ReplayRequest replay;
         std::vector<ReasonCode> codes;  ///< one per filter, in their order [MQTT-3.8.4-6]
         std::vector<std::string_view> with_retained;
-        const char* note = "";  ///< for people: the latest of what there is to say
+        std::string_view note = {};  ///< for people: the latest of what there is to say
     };
     ReasonCode subscribe(SubscriptionRequest request, Subscribing& subscribing);
-    ReasonCode check_filter(SubscriptionRequest& request, ReplayRequest& replay, const char*& note);
-    ReasonCode ask_for_history(std::string_view filter, const ReplayRequest& replay, const char*& note);
+    ReasonCode check_filter(SubscriptionRequest& request, ReplayRequest& replay, std::string_view& note);
+    ReasonCode ask_for_history(std::string_view filter, const ReplayRequest& replay, std::string_view& note);
     void write_suback(std::uint16_t packet_id, const Subscribing& subscribing);
     void on_unsubscribe(const Frame& frame);
     bool can_answer_with(std::size_t codes);
@@ -154,7 +158,8 @@ class Machine {
     bool may_receive_more();
     bool take_answer(const Publish& publish, PublishAnswer answer);
     void acknowledge(PendingAcks::Ack ack);
-    void write_ack(const PendingAcks::Ack& ack);
+    void write_ack(const PendingAcks::Ack& ack, std::string_view why = {});
+    Properties reason(std::string_view why, std::size_t rest);
     ReasonCode refusal(ReasonCode code) const;
     void settle(PendingAcks::Ack& ack, ReasonCode code);
     void on_pubrel(const Frame& frame);

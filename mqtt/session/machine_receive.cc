@@ -189,12 +189,13 @@ void Machine::acknowledge(PendingAcks::Ack ack) {
     acks_->push(ack);
 }
 
-void Machine::write_ack(const PendingAcks::Ack& ack) {
+void Machine::write_ack(const PendingAcks::Ack& ack, std::string_view why) {
     if (ack.type == PacketType::puback) --unacknowledged_;
-    write_ack(ack.type, ack.packet_id, ack.code);
+    // [MQTT-3.1.2-29] [MQTT-3.4.2-2] [MQTT-3.5.2-2]
+    write_ack(ack.type, ack.packet_id, ack.code, reason(wants_reasons_ ? why : "", 0));
 }
 
-void Machine::published(std::uint64_t token, error_code error) {
+void Machine::published(std::uint64_t token, error_code error, std::string_view why) {
     if (session_ == nullptr || !acks_) return;
     PendingAcks::Ack* ack = acks_->find(token);
     if (ack == nullptr || ack->ready) return;
@@ -202,6 +203,7 @@ void Machine::published(std::uint64_t token, error_code error) {
         settle(*ack, ReasonCode::success);
     } else if (error == Errc::not_authorised) {
         settle(*ack, ReasonCode::not_authorized);
+        if (!why.empty() && is_error(ack->code)) acks_->explain(token, why);
     } else if (version_ == Version::v5 && can_never_succeed(error)) {
         settle(*ack, ReasonCode::implementation_specific_error);
     } else {
@@ -211,7 +213,7 @@ void Machine::published(std::uint64_t token, error_code error) {
         return end(ReasonCode::server_busy, "the message could not be stored");
     }
     while (!acks_->empty() && acks_->front().ready) {
-        write_ack(acks_->front());
+        write_ack(acks_->front(), acks_->why());
         acks_->pop();
     }
 }

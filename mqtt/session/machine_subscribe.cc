@@ -1,4 +1,6 @@
 // Machine: SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11).
+#include <algorithm>
+
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
 #include "mqtt/codec/topic.h"
@@ -15,11 +17,19 @@ bool Machine::can_answer_with(std::size_t codes) {
     return false;
 }
 
-void Machine::on_subscribe(const Frame& frame) {
+bool Machine::on_subscribe(const Frame& frame) {
     const auto packet = decode_subscribe(frame, version_);
-    if (!packet) return fail(packet.error());
-    if (!can_answer_with(packet->subscriptions.size())) return;
-    Subscribing subscribing;
+    if (!packet) {
+        fail(packet.error());
+        return true;
+    }
+    if (!can_answer_with(packet->subscriptions.size())) return true;
+    const std::optional<Denials> denials = host_.ask_hooks(*packet);
+    if (!denials) {
+        waiting_ = true;
+        return false;
+    }
+    Subscribing subscribing{.denials = *denials};
     subscribing.identifier = packet->properties.integer(PropertyId::subscription_identifier).value_or(0);
     const auto replay = read_replay_request(packet->properties, context_.limits.replay_messages);
     if (replay) {
@@ -33,23 +43,20 @@ void Machine::on_subscribe(const Frame& frame) {
     write_suback(packet->packet_id, subscribing);
     for (const std::string_view filter : subscribing.with_retained)
         host_.send_retained(*session_->find_subscription(filter));
+    return true;
 }
 
 /// [MQTT-3.8.4-1] [MQTT-3.8.4-2]; the reason only where the client wants it [MQTT-3.1.2-29] and has room for
 /// it [MQTT-3.9.2-1].
 void Machine::write_suback(std::uint16_t packet_id, const Subscribing& subscribing) {
-    context_.scratch.clear();
-    PropertyWriter writer(context_.scratch);
-    if (*subscribing.note != '\0') writer.text(PropertyId::reason_string, subscribing.note);
-    constexpr std::size_t kRestMax = 12;  // type, two lengths of up to four bytes, packet identifier
-    const bool fits = context_.scratch.size() + subscribing.codes.size() + kRestMax <= packet_bytes_max_;
-    const Properties properties = wants_reasons_ && fits ? writer.properties() : Properties{};
+    const Properties properties = reason(wants_reasons_ ? subscribing.note : "", subscribing.codes.size());
     write([&](ByteBuffer& to) { encode_suback(to, packet_id, subscribing.codes, version_, properties); });
 }
 
 /// Takes the filter out of a `$replay/<n>/<filter>`: from then on it is a subscription like any other, and
 /// nothing is allowed with it that is not allowed without.
-ReasonCode Machine::check_filter(SubscriptionRequest& request, ReplayRequest& replay, const char*& note) {
+ReasonCode Machine::check_filter(SubscriptionRequest& request, ReplayRequest& replay,
+                                 std::string_view& note) {
     const SessionLimits& limits = context_.limits;
     if (check_topic_filter(request.filter, {limits.topic_bytes, limits.topic_levels}) != TopicFault::none) {
         return ReasonCode::topic_filter_invalid;
@@ -74,7 +81,8 @@ ReasonCode Machine::check_filter(SubscriptionRequest& request, ReplayRequest& re
     return ReasonCode::implementation_specific_error;
 }
 
-ReasonCode Machine::ask_for_history(std::string_view filter, const ReplayRequest& replay, const char*& note) {
+ReasonCode Machine::ask_for_history(std::string_view filter, const ReplayRequest& replay,
+                                    std::string_view& note) {
     switch (host_.on_replay(filter, replay)) {
         case ReplayAnswer::coming:
             break;
@@ -98,6 +106,11 @@ ReasonCode Machine::subscribe(SubscriptionRequest request, Subscribing& subscrib
     const ReasonCode checked = check_filter(request, replay, subscribing.note);
     if (is_error(checked)) return checked;
     if (!host_.may_subscribe(request.filter)) return ReasonCode::not_authorized;
+    const auto denial = std::ranges::find(subscribing.denials, request.filter, &Denial::filter);
+    if (denial != subscribing.denials.end()) {
+        subscribing.note = denial->reason;
+        return ReasonCode::not_authorized;
+    }
     const bool known = session_->find_subscription(request.filter) != nullptr;
     if (!known && session_->subscriptions().size() >= context_.limits.subscriptions)
         return ReasonCode::quota_exceeded;

@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "mqtt/codec/reason_code.h"
@@ -32,7 +35,17 @@ class PendingAcks {
     /// nullptr: not one of this connection's.
     Ack* find(std::uint64_t token) { return token >= first_ && token < next_ ? &at(token) : nullptr; }
     Ack& front() { return at(first_); }
-    void pop() { ++first_; }
+    void pop() {
+        if (!reasons_.empty() && reasons_.front().token == first_) reasons_.pop_front();
+        ++first_;
+    }
+    /// Says why the publish was refused; in the order of the tokens.
+    void explain(std::uint64_t token, std::string_view why) { reasons_.push_back({token, std::string(why)}); }
+    /// Of the one in front; empty: nobody has said.
+    std::string_view why() const {
+        const bool has_one = !reasons_.empty() && reasons_.front().token == first_;
+        return has_one ? std::string_view(reasons_.front().text) : std::string_view{};
+    }
 
   private:
     Ack& at(std::uint64_t token) { return ring_[token & (ring_.size() - 1)]; }
@@ -43,7 +56,13 @@ class PendingAcks {
         ring_ = std::move(larger);
     }
 
+    struct Reason {
+        std::uint64_t token;
+        std::string text;
+    };
+
     std::vector<Ack> ring_;
+    std::list<Reason> reasons_;
     std::uint64_t first_ = 0;
     std::uint64_t next_ = 0;
 };

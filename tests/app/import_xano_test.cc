@@ -54,6 +54,15 @@ TEST(ImportXano, WhoMayNotJoinMayNotSend) {
     EXPECT_EQ(config.channels.at(0).publish, config::Who::authenticated);
 }
 
+TEST(ImportXano, ATriggerIsMentioned) {
+    const auto yaml = [](const std::string& more) {
+        return import_xano(R"({"channels": [{"pattern": "a")" + more + "}]}").yaml;
+    };
+    EXPECT_THAT(yaml(R"(,"trigger":{"id":7})"), HasSubstr("# It has a trigger there. Here: hooks:"));
+    EXPECT_THAT(yaml(R"(,"realtime_triggers":[{"id":7}])"), HasSubstr("trigger"));
+    EXPECT_THAT(yaml(R"(,"trigger":null,"triggers":[])"), ::testing::Not(HasSubstr("trigger")));
+}
+
 TEST(ImportXano, TheNarrowerRuleStandsFirstAndInactiveOnesAreLeftOut) {
     const Imported imported = import_xano(R"({"channels": [
         {"pattern": "*", "wildcard": true}, {"pattern": "a/*", "wildcard": true},

@@ -42,6 +42,27 @@ TEST(Problems, UnknownKeys) {
     EXPECT_EQ(problem("[a]: 1"), "1:1: expected the name of a key");
 }
 
+TEST(Problems, HookAddresses) {
+    const auto of = [](const std::string& url) {
+        return problem("channels:\n- match: a\n  hooks: {join: \"" + url + "\"}\n");
+    };
+    const std::string none = "0 problems: {}";
+    for (const char* url : {"http://127.0.0.1:9000/join", "https://backend.example.com", "http://[::1]/a?b=c",
+                            "https://[::1]:8443?x", "http://localhost/"})
+        EXPECT_EQ(of(url), none) << url;
+    const std::string at = "3:17: 'join': ";
+    EXPECT_EQ(of("ftp://a/b"), at + "expected http:// or https:// with an address");
+    EXPECT_EQ(of("http://user:secret@a/b"), at + "a user name has no place in the address");
+    EXPECT_EQ(of("http://a/b#c"), at + "an address has neither blanks nor a fragment ('#')");
+    EXPECT_EQ(of("http://a /b"), at + "an address has neither blanks nor a fragment ('#')");
+    EXPECT_EQ(of("http://a:0/b"), at + "the port is not a number from 1 to 65535");
+    EXPECT_EQ(of("http://a:x/b"), at + "the port is not a number from 1 to 65535");
+    EXPECT_THAT(of("http:///b"), HasSubstr("is neither an address nor a host name"));
+    EXPECT_EQ(problem("hooks: {secret: short}"),
+              "1:17: 'secret': a secret for HMAC-SHA-256 has at least 32 bytes");
+    EXPECT_EQ(problem("channels: [{match: a, hooks: {leave: x}}]"), "1:31: unknown key 'leave'");
+}
+
 TEST(Problems, KeysGivenTwice) {
     EXPECT_EQ(problem("threads: 1\nthreads: 2\n"), "2:1: key 'threads' is given twice");
     EXPECT_EQ(problem("log:\n  level: info\n  level: info\n"), "3:3: key 'level' is given twice");

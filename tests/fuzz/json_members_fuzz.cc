@@ -6,7 +6,8 @@
 #include <string>
 
 #include "bridge/frames.h"
-#include "http/json_text.h"
+#include "core/compact_json.h"
+#include "core/json_text.h"
 #include "http/publish.h"
 #include "tests/fuzz/check.h"
 
@@ -29,7 +30,7 @@ json::value parsed(std::string_view text) {
 }
 
 void check_items(std::string_view text, const json::value& tree) {
-    http::JsonItems items(text);
+    JsonItems items(text);
     std::size_t count = 0;
     while (items.next()) {
         const json::value value = parsed(items.value());
@@ -37,7 +38,7 @@ void check_items(std::string_view text, const json::value& tree) {
             check(count < tree.get_array().size() && same(value, tree.get_array()[count]));
         } else {
             std::string unescaped;
-            const auto key = http::string_of(items.key(), unescaped);
+            const auto key = string_of(items.key(), unescaped);
             check(key && tree.get_object().contains(*key));
         }
         ++count;
@@ -76,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
         return 0;
     }
     ByteBuffer compact;
-    http::append_compact(compact, text);
+    append_compact(compact, text);
     check(same(parsed(compact.text()), tree));
     if (tree.is_object() || tree.is_array()) check_items(text, tree);
     check_draft(text, tree);

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace millrace::http {
+namespace millrace {
 
 /// `json` without surrounding white space.
 std::string_view trim_json(std::string_view json);
@@ -36,4 +36,4 @@ class JsonItems {
 /// it had escapes.
 std::optional<std::string_view> string_of(std::string_view token, std::string& unescaped);
 
-}  // namespace millrace::http
+}  // namespace millrace

@@ -1,4 +1,4 @@
-#include "http/json_text.h"
+#include "core/json_text.h"
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
@@ -6,7 +6,7 @@
 
 #include "core/compact_json.h"
 
-namespace millrace::http {
+namespace millrace {
 namespace {
 
 bool ends_scalar(char c) {
@@ -92,4 +92,4 @@ std::optional<std::string_view> string_of(std::string_view token, std::string& u
     return unescaped;
 }
 
-}  // namespace millrace::http
+}  // namespace millrace
