@@ -26,14 +26,21 @@ MosquittoSub::MosquittoSub(std::uint16_t port, std::vector<std::string> argument
 
 bool MosquittoSub::subscribed() {
     const Deadline deadline(kPatience);
-    std::optional<std::string> line;
-    do {
-        line = process_.read_line(std::chrono::milliseconds(deadline.left_ms()));
-    } while (line && !line->starts_with("Subscribed (mid:"));
-    return line.has_value();
+    for (;;) {
+        const std::optional<std::string> line =
+            process_.read_line(std::chrono::milliseconds(deadline.left_ms()));
+        if (!line || line->starts_with("Subscribed (mid:")) return line.has_value();
+        // What its session has kept comes before the SUBACK.
+        if (!is_chatter(*line)) early_.push_back(*line);
+    }
 }
 
 std::optional<std::string> MosquittoSub::next(Clock::duration patience) {
+    if (!early_.empty()) {
+        std::string first = std::move(early_.front());
+        early_.pop_front();
+        return first;
+    }
     const Deadline deadline(patience);
     std::optional<std::string> line;
     do {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ class MosquittoSub {
 
   private:
     Process process_;
+    std::deque<std::string> early_;  ///< printed before the SUBACK
 };
 
 }  // namespace millrace::system_test
