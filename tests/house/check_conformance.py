@@ -17,6 +17,8 @@ from source_tree import Finding, files, report
 
 CONFORMANCE = "docs/conformance.md"
 BUG_CLASSES = "docs/bug_classes.md"
+DIFFERENCES = "Differences from Mosquitto"
+SCENARIOS = "tests/system/differential"
 STATEMENTS = "tests/house/mqtt_statements.txt"
 EXCUSES = ("does not apply: ", "open: ")
 
@@ -140,9 +142,19 @@ def check_bug_classes(root, known):
     return findings + check_counts(BUG_CLASSES, [str(n) for n in range(1, 31)], found)
 
 
+def check_differences(root):
+    lines = sections(Path(root, CONFORMANCE).read_text()).get(DIFFERENCES, [])
+    explained = {m.group(1) for _, line in lines if (m := re.match(r"\| `([a-z-]+)` \|", line))}
+    named = set()
+    for path in Path(root, SCENARIOS).glob("*.txt"):
+        named |= set(re.findall(r"^-- .* mosquitto because (.+)$", path.read_text(), re.MULTILINE))
+    findings = [Finding(CONFORMANCE, 1, "difference", f"{name} is not explained") for name in sorted(named - explained)]
+    return findings + [Finding(CONFORMANCE, 1, "difference", f"no scenario names {name}") for name in sorted(explained - named)]
+
+
 def check(root):
     known = known_tests(root)
-    return check_conformance(root, known) + check_bug_classes(root, known)
+    return check_conformance(root, known) + check_bug_classes(root, known) + check_differences(root)
 
 
 if __name__ == "__main__":

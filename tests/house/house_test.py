@@ -189,7 +189,9 @@ class ConformanceTest(unittest.TestCase):
         "tests/a_test.cc": 'TEST_P(Bad, IsRefused) {}\nINSTANTIATE_TEST_SUITE_P(X, Bad, {"with_nul"});\n',
         "tests/a_test.py": "class AppTest(unittest.TestCase):\n    def test_it(self):\n        pass\n",
         "core/a.cc": "",
+        "tests/system/differential/a.txt": "== a\n-- 5.0 mosquitto because strict\na: closed\n",
     }
+    DIFFERENCES = "## Differences from Mosquitto\n\n| `strict` | ends | goes on | because |\n"
     ROWS = {
         "1.5.4-1": "| 1.5.4-1 | well formed | `core/a.cc` | `Bad/with_nul`, `Bad.IsRefused`, `AppTest.test_it` |",
         "1.5.4-2": "| 1.5.4-2 | without NUL | does not apply: because | – |",
@@ -197,11 +199,11 @@ class ConformanceTest(unittest.TestCase):
         "1.5.3-1": "| 1.5.3-1 | well formed | `core/a.cc` | `Bad.IsRefused` |",
     }
 
-    def findings(self, changed_rows=None, classes=30):
+    def findings(self, changed_rows=None, classes=30, differences=DIFFERENCES):
         row = self.ROWS | (changed_rows or {})
         five = "\n".join([row["1.5.4-1"], row["1.5.4-2"], "", row["client"]])
         tree = self.TREE | {
-            "docs/conformance.md": f"# Table\n\n## MQTT 5.0\n{five}\n\n## MQTT 3.1.1\n{row['1.5.3-1']}\n",
+            "docs/conformance.md": f"# Table\n\n{differences}\n## MQTT 5.0\n{five}\n\n## MQTT 3.1.1\n{row['1.5.3-1']}\n",
             "docs/bug_classes.md": "".join(f"| {n} | class | `Bad.IsRefused` |\n" for n in range(1, classes + 1)),
         }
         with tempfile.TemporaryDirectory() as root:
@@ -218,6 +220,11 @@ class ConformanceTest(unittest.TestCase):
         self.assertEqual(self.findings({"client": "Only a client: 3.1.0-1, 1.5.4-2."}), ["1.5.4-2 stands 2 times"])
         self.assertEqual(self.findings({"client": "Only a client: 3.1.0-1, 9.9.9-1."}), ["9.9.9-1 does not exist"])
         self.assertEqual(self.findings(classes=29), ["30 is missing"])
+
+    def test_a_difference_that_is_not_explained_or_not_named_fails(self):
+        self.assertEqual(self.findings(differences=""), ["strict is not explained"])
+        more = self.DIFFERENCES + "| `lax` | goes on | ends | because |\n"
+        self.assertEqual(self.findings(differences=more), ["no scenario names lax"])
 
     def test_a_row_without_evidence_fails(self):
         for cells, fault in {

@@ -243,6 +243,24 @@ TEST_P(BadMqttTest, WhoNeverSendsConnectIsDisconnected) {
     EXPECT_EQ(impatient.stop(), 0);
 }
 
+/// Bug class 1: what a CONNECT claims to be long must not be kept ready for it, and half of one not for ever.
+TEST_P(BadMqttTest, HalfAConnectIsEndedAndKeepsNoMemory) {
+    const TestStore other(GetParam());
+    Server impatient(other.url(), "limits: {connect_timeout: 3s}\n");
+    impatient.start();
+    const std::size_t before = resident_kib(impatient.pid());
+    std::vector<TcpSocket> sockets;
+    // Just below limits.mqtt_packet_bytes, which is 1 MiB.
+    const std::string half = "\x10\xf0\xff\x3f" + mqtt_string("MQTT") + "\x05\x02";
+    for (int i = 0; i < 400; ++i) {
+        sockets.emplace_back(impatient.mqtt_port());
+        sockets.back().send(half);
+    }
+    EXPECT_LT(resident_kib(impatient.pid()), before + 64 * 1024) << "400 claims of 1 MiB";
+    for (TcpSocket& socket : sockets) EXPECT_TRUE(socket.closed_by_peer());
+    EXPECT_EQ(impatient.stop(), 0);
+}
+
 TEST_P(BadMqttTest, NothingBadIsStored) {
     for (const BadPacket& bad : bad_later_packets(kMqtt5)) {
         MqttConnection(server().mqtt_port(), kMqtt5, "culprit").send(bad.bytes);

@@ -113,6 +113,25 @@ class SubscriptionIndexAgainstNaive : public ::testing::TestWithParam<unsigned> 
     NaiveIndex naive_;
 };
 
+/// Bug class 10: where depth cost stack, a topic of this many levels ended the server.
+TEST(SubscriptionIndex, TheDeepestTopicNeedsNoDeepStack) {
+    constexpr std::size_t kSlashes = 65'534;
+    const std::string deep(kSlashes, '/');
+    std::string plus = "+";
+    for (std::size_t i = 0; i < kSlashes / 2; ++i) plus += "/+";
+    SubscriptionIndex index;
+    Somebody exactly;
+    Somebody below;
+    Somebody halfway;
+    EXPECT_TRUE(index.add(deep, exactly, {}));
+    EXPECT_TRUE(index.add(deep + "#", below, {}));
+    EXPECT_TRUE(index.add(plus + "/#", halfway, {}));
+    EXPECT_EQ(reached_by(index, deep).size(), 3U);
+    EXPECT_TRUE(index.remove(deep + "#", below));
+    EXPECT_TRUE(index.remove(plus + "/#", halfway));
+    EXPECT_EQ(reached_by(index, deep).size(), 1U);
+}
+
 TEST_P(SubscriptionIndexAgainstNaive, FindsTheSameWhileSubscriptionsComeAndGo) {
     for (int step = 0; step < 4000; ++step) {
         // Grows to some hundred subscriptions, then shrinks, then grows again.

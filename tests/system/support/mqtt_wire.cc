@@ -135,6 +135,24 @@ int MqttPacket::disconnect_reason() const {
     return body.empty() ? 0 : static_cast<unsigned char>(body[0]);
 }
 
+std::optional<MqttPacket> take_packet(std::string_view& bytes) {
+    std::size_t size = 0;
+    for (std::size_t at = 1; at < bytes.size() && at < 5; ++at) {
+        const auto byte = static_cast<unsigned char>(bytes[at]);
+        size |= static_cast<std::size_t>(byte & 0x7f) << 7 * (at - 1);
+        if (byte > 0x7f) continue;
+        if (bytes.size() < at + 1 + size) break;
+        MqttPacket packet{static_cast<std::uint8_t>(bytes[0]), std::string(bytes.substr(at + 1, size))};
+        bytes.remove_prefix(at + 1 + size);
+        return packet;
+    }
+    return std::nullopt;
+}
+
+std::uint16_t MqttPacket::publish_id() const {
+    return static_cast<std::uint16_t>(read_u16(body, 2 + read_u16(body, 0)));
+}
+
 MqttMessage parse_publish(const MqttPacket& packet, int level) {
     Reader reader(packet.body);
     MqttMessage message;
@@ -160,17 +178,11 @@ MqttConnection::MqttConnection(std::uint16_t port, int level, std::string_view c
 
 std::optional<MqttPacket> MqttConnection::read(const Deadline& deadline) {
     for (;;) {
-        const std::string_view got = socket_.received();
-        std::size_t size = 0;
-        for (std::size_t at = 1; at < got.size() && at < 5; ++at) {
-            const auto byte = static_cast<unsigned char>(got[at]);
-            size |= static_cast<std::size_t>(byte & 0x7f) << 7 * (at - 1);
-            if (byte > 0x7f) continue;
-            if (got.size() < at + 1 + size) break;
-            MqttPacket packet{static_cast<std::uint8_t>(got[0]), std::string(got.substr(at + 1, size))};
-            socket_.take(at + 1 + size);
-            return packet;
-        }
+        std::string_view got = socket_.received();
+        const std::size_t there = got.size();
+        const std::optional<MqttPacket> packet = take_packet(got);
+        socket_.take(there - got.size());
+        if (packet) return packet;
         if (!socket_.receive(deadline)) return std::nullopt;
     }
 }

@@ -54,9 +54,14 @@ struct MqttPacket {
     PacketType type() const { return static_cast<PacketType>(first >> 4); }
     /// Of an acknowledgement.
     std::uint16_t id() const;
+    /// Of a PUBLISH that is not of QoS 0.
+    std::uint16_t publish_id() const;
     /// The reason code of a 5.0 DISCONNECT, 0 when it has none.
     int disconnect_reason() const;
 };
+
+/// The whole packet at the front of `bytes`, taken off it; nothing while it is not all there.
+std::optional<MqttPacket> take_packet(std::string_view& bytes);
 
 struct MqttMessage {
     std::string topic;

@@ -3,6 +3,7 @@
 #include <array>
 #include <errno.h>
 #include <fcntl.h>
+#include <fstream>
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
@@ -170,6 +171,14 @@ std::optional<int> Process::wait(Clock::duration patience) {
     if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return status_;
+}
+
+std::size_t resident_kib(pid_t pid) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
+    }
+    return 0;
 }
 
 Outcome run(const Command& command, std::string_view input, Clock::duration patience) {

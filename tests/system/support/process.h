@@ -62,6 +62,9 @@ class Process {
     std::optional<int> status_;
 };
 
+/// The resident memory of a process; 0: there is none of that id.
+std::size_t resident_kib(pid_t pid);
+
 struct Outcome {
     int status = -1;  // -1: did not end in time
     std::string output;

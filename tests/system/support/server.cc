@@ -66,7 +66,7 @@ void Server::kill() {
 
 std::optional<int> Server::stop() {
     send_term();
-    return wait();
+    return wait(60s);  // a sanitizer looks for leaks at the end
 }
 
 std::string Server::http_url(const std::string& path) const {

@@ -38,8 +38,9 @@ class Server {
     std::optional<int> stop();
     bool running() { return process_ && process_->running(); }
     /// Waits for an end that was asked for; the exit status.
-    std::optional<int> wait() { return process_->wait(); }
+    std::optional<int> wait(Clock::duration patience = kPatience) { return process_->wait(patience); }
 
+    pid_t pid() const { return process_->pid(); }
     std::uint16_t mqtt_port() const { return mqtt_port_; }
     std::uint16_t http_port() const { return http_port_; }
     std::string http_url(const std::string& path = {}) const;

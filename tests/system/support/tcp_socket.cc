@@ -92,6 +92,10 @@ bool TcpSocket::closed_by_peer(Clock::duration patience) {
     return closed_;
 }
 
+void TcpSocket::finish() {
+    ::shutdown(fd_, SHUT_WR);
+}
+
 void TcpSocket::reset() {
     const linger now{1, 0};
     setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);

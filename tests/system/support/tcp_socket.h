@@ -30,6 +30,8 @@ class TcpSocket {
     /// Whether the peer closes within that time, whatever it sends before.
     bool closed_by_peer(Clock::duration patience = kPatience);
     bool is_closed() const { return closed_; }
+    /// Says that nothing more will be sent.
+    void finish();
     /// Sends a reset instead of an orderly end.
     void reset();
 

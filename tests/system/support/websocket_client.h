@@ -31,6 +31,8 @@ class WebSocketClient {
     /// Reads until the server ends the connection; the code of its close frame, 1006 when there was none,
     /// nothing when it stays open.
     std::optional<int> wait_closed(Clock::duration patience = kPatience);
+    /// Whether the server has ended the connection, as far as it has been read.
+    bool is_closed() { return close_code_ || connection_.socket().is_closed(); }
     const std::string& protocol() const { return protocol_; }
     int pings_seen() const { return pings_seen_; }
     int pongs_seen() const { return pongs_seen_; }
