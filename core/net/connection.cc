@@ -26,12 +26,12 @@ error_code last_error() {
 
 Connection::Connection(Shard& shard, int descriptor, ConnectionId id)
     : shard_(shard),
-      out_(shard.buffers()),
       generation_(id.generation),
+      out_(shard.buffers()),
       slot_(id.slot),
       descriptor_(descriptor) {
     // An idle connection is what most of the memory goes to.
-    static_assert(sizeof(Connection) <= 152);
+    static_assert(sizeof(Connection) <= 136);
 }
 
 Connection::~Connection() {
@@ -58,7 +58,7 @@ void Connection::start(std::unique_ptr<Protocol> protocol) {
 }
 
 void Connection::upgrade(std::unique_ptr<Protocol> next) {
-    next_protocol_ = std::move(next);
+    shard_.connections().upgrades_[slot_] = std::move(next);
 }
 
 void Connection::wake() {
@@ -178,8 +178,11 @@ std::size_t Connection::offer(ByteView bytes) {
     std::size_t consumed = 0;
     while (state_ == State::open) {
         consumed += protocol_->on_bytes(bytes.subspan(consumed));
-        if (!next_protocol_) break;
-        protocol_ = std::move(next_protocol_);
+        auto& upgrades = shard_.connections().upgrades_;
+        if (upgrades.empty()) break;
+        auto next = upgrades.extract(slot_);
+        if (!next) break;
+        protocol_ = std::move(next.mapped());
         if (consumed == bytes.size()) break;
     }
     return consumed;
@@ -293,6 +296,7 @@ void ConnectionTable::destroy_closed() {
         if (connection.protocol_) connection.protocol_->on_closed(reason);
         slot.connection.reset();
         slot.generation = 0;
+        upgrades_.erase(id.slot);
         if (!addresses_.empty()) forget_address(id.slot);
         free_.push_back(id.slot);
         --open_;

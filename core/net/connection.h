@@ -98,20 +98,19 @@ class Connection final : public PollHandler, private Timer {
 
     Shard& shard_;
     std::unique_ptr<Protocol> protocol_;
-    std::unique_ptr<Protocol> next_protocol_;
-    Outbox out_;
     ByteBuffer kept_;
     std::unique_ptr<tls::Stream> tls_;
     std::uint64_t generation_;
+    [[no_unique_address]] Outbox out_;  // slot_ stands in what it leaves of its last word
     std::uint32_t slot_;
     int descriptor_;
     std::uint16_t listener_ = 0;
     std::uint8_t watched_events_ = 0;  // EPOLLIN and EPOLLOUT tell all
-    State state_ = State::open;
-    bool paused_ = false;
-    bool dirty_ = false;
-    bool resuming_ = false;
-    bool blocked_ = false;
+    State state_ : 2 = State::open;
+    bool paused_ : 1 = false;
+    bool dirty_ : 1 = false;
+    bool resuming_ : 1 = false;
+    bool blocked_ : 1 = false;
 };
 
 /// All connections of one shard, and the work they have at the end of a turn. Owned by the shard.
@@ -157,6 +156,7 @@ class ConnectionTable {
     void forget_address(std::uint32_t slot);
 
     Shard& shard_;
+    std::unordered_map<std::uint32_t, std::unique_ptr<Protocol>> upgrades_;  ///< by slot: what follows
     std::unordered_map<std::uint32_t, Address> addresses_;  ///< by slot; most connections have none
     std::function<void(const Address&)> departed_;
     std::vector<Slot> slots_;

@@ -120,7 +120,7 @@ void Outbox::sent(std::size_t count) {
 }
 
 void Outbox::sent_from_tail(std::size_t count) {
-    tail_sent_ += count;
+    tail_sent_ += static_cast<std::uint32_t>(count);
     if (tail_sent_ == tail_.size()) {
         tail_sent_ = 0;
         pool_->give(std::move(tail_));

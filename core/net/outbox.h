@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -73,7 +74,7 @@ class Outbox {
     BufferPool* pool_;
     std::unique_ptr<Queue> queue_;
     ByteBuffer tail_;
-    std::size_t tail_sent_ = 0;
+    std::uint32_t tail_sent_ = 0;  // 32 bits: as ByteBuffer's sizes
 };
 
 }  // namespace millrace
