@@ -90,7 +90,10 @@ void Lane::run() {
     while (wait_for_work()) {
         collect();
         next_batch();
-        if (!batch_.empty()) commit();
+        if (batch_.empty()) continue;
+        committing_ = true;
+        commit();
+        committing_ = false;
     }
 }
 
@@ -132,6 +135,7 @@ void Lane::commit() {
             messages.push_back(waiting.append.message);
             if (waiting.append.sql_row != 0) sql_rows.push_back(waiting.append.sql_row);
         }
+        log_->stamp_after(stamp_floor_us_.load());
         const Result<std::vector<Receipt>> receipts =
             sql_rows.empty() ? log_->append(messages) : log_->move(messages, sql_rows);
         if (receipts) {
@@ -238,13 +242,29 @@ void Lane::fail(std::deque<Waiting>& waiting, std::size_t count, error_code erro
 void Lane::succeed(const std::vector<Receipt>& receipts) {
     std::vector<Committed> run;
     run.reserve(batch_.size());
+    std::int64_t newest_us = handed_over_us_;
     for (std::size_t i = 0; i < batch_.size(); ++i) {
         release(*batch_[i].append.message);
         const Receipt& receipt = receipts[i];
+        if (!receipt.repeated) newest_us = std::max(newest_us, receipt.at_us);
         run.push_back({std::move(batch_[i].append), {{}, receipt.seq, receipt.at_us, receipt.repeated}});
     }
     batch_.clear();
     sink_.committed(std::move(run));
+    handed_over_us_ = newest_us;
+}
+
+/// Either the lane sees the floor before it stamps its next batch, or it is seen to be at one: each writes
+/// before it reads, in one order for all threads.
+std::int64_t Lane::settled_through(std::int64_t now_us) {
+    stamp_after(now_us);
+    return committing_ ? handed_over_us_.load() : now_us;
+}
+
+void Lane::stamp_after(std::int64_t us) {
+    std::int64_t floor = stamp_floor_us_;
+    while (floor < us && !stamp_floor_us_.compare_exchange_weak(floor, us)) {
+    }
 }
 
 void Lane::drop_answered() {

@@ -27,6 +27,11 @@ class Lane {
     /// Costs two loads when the lane is at work or has nothing to do.
     void wake();
     bool reachable() const { return reachable_.load(std::memory_order_relaxed); }
+    /// Any thread: whatever was stamped up to the result, `now_us` at most, is in the hands of the sink, and
+    /// nothing will be stamped so early any more.
+    std::int64_t settled_through(std::int64_t now_us);
+    /// Any thread: whatever is stamped from now on is stamped later than this.
+    void stamp_after(std::int64_t us);
 
     /// Commits what is queued and ends the thread; what an unreachable store does not take fails.
     void stop();
@@ -67,6 +72,9 @@ class Lane {
     std::atomic<bool> asleep_{false};
     std::atomic<bool> reachable_{true};
     std::atomic<bool> closed_{false};
+    std::atomic<bool> committing_{false};
+    std::atomic<std::int64_t> stamp_floor_us_{0};
+    std::atomic<std::int64_t> handed_over_us_{0};  ///< the newest stamp that the sink has been given
     Guarded<bool> stopping_{false};
 
     std::deque<Waiting> backlog_;

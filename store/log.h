@@ -14,6 +14,7 @@
 
 #include "core/message.h"
 #include "core/result.h"
+#include "store/session_log.h"
 
 namespace millrace::store {
 
@@ -52,6 +53,9 @@ class Log {
     /// Finds out what became of the batch that append() left open, once the database can be reached again.
     /// Its receipts: it was committed after all. None: it was not and never will be.
     virtual Result<std::vector<Receipt>> settle() = 0;
+    /// Whatever is stamped from now on is stamped later than this, and no batch before an earlier one: for a
+    /// store that keeps sessions.
+    virtual void stamp_after(std::int64_t) {}
 };
 
 /// Which part of a channel's history is wanted. With neither bound: the newest `limit`.
@@ -152,6 +156,8 @@ class Backend {
         static_cast<void>(limits);
         return nullptr;
     }
+    /// nullptr: it keeps no sessions.
+    virtual std::unique_ptr<SessionLog> open_sessions() { return nullptr; }
 };
 
 }  // namespace millrace::store

@@ -94,7 +94,7 @@ Result<std::vector<Receipt>> SequencedLog::move(std::span<const MessagePtr> batc
     const Result<std::vector<Receipt>> stored = stored_receipts(batch);
     if (!stored) return fail(stored.error());
     plan_.messages.assign(batch.begin(), batch.end());
-    plan_.at_us = wall_clock_us();
+    plan_.at_us = next_stamp();
     number(*stored);
     if (const error_code error = write(sql_rows)) return fail(error);
     return finish();
@@ -103,6 +103,12 @@ Result<std::vector<Receipt>> SequencedLog::move(std::span<const MessagePtr> batc
 std::vector<Receipt> SequencedLog::finish() {
     for (const Row& row : plan_.rows) row.message->stamp(row.seq, plan_.at_us);
     return std::exchange(plan_, {}).receipts;
+}
+
+/// The clock may be set back; positions by time have to hold all the same.
+std::int64_t SequencedLog::next_stamp() {
+    last_stamp_us_ = std::max(wall_clock_us(), last_stamp_us_ + 1);
+    return last_stamp_us_;
 }
 
 error_code SequencedLog::fail(error_code error) {

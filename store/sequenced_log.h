@@ -1,6 +1,7 @@
 // What every Log does the same way: numbering, repeated ids, and batches whose commit is in doubt.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
@@ -73,6 +74,7 @@ class SequencedLog final : public Log {
     Result<std::vector<Receipt>> move(std::span<const MessagePtr> batch,
                                       std::span<const std::int64_t> sql_rows) override;
     Result<std::vector<Receipt>> settle() override;
+    void stamp_after(std::int64_t us) override { last_stamp_us_ = std::max(last_stamp_us_, us); }
 
   private:
     struct NameHash {
@@ -97,11 +99,13 @@ class SequencedLog final : public Log {
     std::vector<Receipt> finish();
     error_code write(std::span<const std::int64_t> sql_rows);
     error_code fail(error_code error);
+    std::int64_t next_stamp();
 
     std::unique_ptr<Table> table_;
     Channels young_;
     Channels old_;
     Plan plan_;
+    std::int64_t last_stamp_us_ = 0;
     bool connected_ = false;
 };
 

@@ -75,6 +75,17 @@ const SqlCounters* Store::sql_counters() const {
     return relay_ != nullptr ? &relay_->counters() : nullptr;
 }
 
+std::int64_t Store::settled_through() {
+    const std::int64_t now_us = wall_clock_us();
+    std::int64_t horizon_us = now_us;
+    for (const auto& lane : lanes_) horizon_us = std::min(horizon_us, lane->settled_through(now_us));
+    return horizon_us;
+}
+
+void Store::stamp_after(std::int64_t us) {
+    for (const auto& lane : lanes_) lane->stamp_after(us);
+}
+
 bool Store::reachable() const {
     return readers_->reachable() &&
            std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->reachable(); });

@@ -113,6 +113,12 @@ class Store {
     /// nullptr: it cannot. Any thread.
     const SqlCounters* sql_counters() const;
 
+    /// The commit horizon: every message committed up to then has been handed to the sink, and no later one
+    /// will bear such a time.
+    std::int64_t settled_through();
+    /// Messages are stamped later than this from now on.
+    void stamp_after(std::int64_t us);
+
     /// Whether the last attempt to commit or read got through to the database; any thread.
     bool reachable() const;
 

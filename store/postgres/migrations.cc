@@ -131,6 +131,28 @@ create function millrace.publish(channel text, data jsonb, type text default 'ev
 language sql as 'select millrace.publish($1, $2::text, $3, $4, $5, $6, $7)';
 revoke execute on all functions in schema millrace from public;
 )sql",
+    R"sql(
+create table millrace.session(
+    id bigint primary key,
+    client_id text not null,
+    owner_kind smallint not null,
+    owner text not null,
+    dbo_id bigint not null,
+    row_id bigint not null,
+    expiry_s bigint not null,
+    disconnected_us bigint not null,
+    caught_up_us bigint not null,
+    packet_id integer not null);
+create table millrace.session_subscription(
+    session_id bigint not null,
+    filter text not null,
+    identifier bigint not null,
+    qos smallint not null,
+    no_local boolean not null,
+    retain_as_published boolean not null,
+    since_us bigint not null);
+create index session_subscription_filter on millrace.session_subscription(session_id, left(filter, 200));
+)sql",
 };
 constexpr int kNewest = static_cast<int>(std::size(kSteps));
 

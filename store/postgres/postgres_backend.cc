@@ -6,6 +6,7 @@
 #include "store/postgres/postgres_maintenance.h"
 #include "store/postgres/postgres_outbox.h"
 #include "store/postgres/postgres_reader.h"
+#include "store/postgres/postgres_sessions.h"
 #include "store/postgres/postgres_table.h"
 
 namespace millrace::store::postgres {
@@ -26,6 +27,9 @@ class PostgresBackend final : public Backend {
     }
     std::unique_ptr<SqlOutbox> open_sql_outbox(const SqlLimits& limits) override {
         return std::make_unique<PostgresOutbox>(owner_, limits);
+    }
+    std::unique_ptr<SessionLog> open_sessions() override {
+        return std::make_unique<PostgresSessions>(owner_);
     }
 
   private:

@@ -107,6 +107,16 @@ Result<Statement> Database::prepare(std::string_view sql) {
     return result;
 }
 
+void Database::prepare(Statement& into, std::string_view sql, error_code& error) {
+    if (error) return;
+    Result<Statement> statement = prepare(sql);
+    if (statement) {
+        into = std::move(*statement);
+    } else {
+        error = statement.error();
+    }
+}
+
 bool Database::in_transaction() const {
     return handle_ != nullptr && sqlite3_get_autocommit(handle_.get()) == 0;
 }

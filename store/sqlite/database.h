@@ -55,6 +55,8 @@ class Database {
     void close() { handle_.reset(); }
     error_code run(const char* sql);
     Result<Statement> prepare(std::string_view sql);
+    /// The same for one of many: does nothing once `error` is set.
+    void prepare(Statement& into, std::string_view sql, error_code& error);
     bool in_transaction() const;
     /// What went wrong last, in SQLite's words.
     std::string message() const;

@@ -71,6 +71,28 @@ create view messages(channel, seq, id, type, at, data, encoding, client) as
            m.client
     from message m join channel c on c.id = m.channel_id;
 )sql",
+    R"sql(
+create table session(
+    id integer primary key,
+    client_id text not null,
+    owner_kind integer not null,
+    owner text not null,
+    dbo_id integer not null,
+    row_id integer not null,
+    expiry_s integer not null,
+    disconnected_us integer not null,
+    caught_up_us integer not null,
+    packet_id integer not null);
+create table session_subscription(
+    session_id integer not null,
+    filter text not null,
+    identifier integer not null,
+    qos integer not null,
+    no_local integer not null,
+    retain_as_published integer not null,
+    since_us integer not null,
+    primary key (session_id, filter)) without rowid;
+)sql",
 };
 constexpr std::int64_t kNewest = static_cast<std::int64_t>(std::size(kSteps));
 

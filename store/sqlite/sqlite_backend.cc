@@ -11,6 +11,7 @@
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/sqlite_maintenance.h"
 #include "store/sqlite/sqlite_reader.h"
+#include "store/sqlite/sqlite_sessions.h"
 #include "store/sqlite/sqlite_table.h"
 
 namespace millrace::store::sqlite {
@@ -57,6 +58,7 @@ class SqliteBackend final : public Backend {
     std::unique_ptr<Maintenance> open_maintenance() override {
         return std::make_unique<SqliteMaintenance>(path_);
     }
+    std::unique_ptr<SessionLog> open_sessions() override { return std::make_unique<SqliteSessions>(path_); }
 
   private:
     const std::string path_;

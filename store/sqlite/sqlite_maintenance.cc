@@ -45,21 +45,14 @@ error_code SqliteMaintenance::connect() {
 
 error_code SqliteMaintenance::prepare() {
     error_code error;
-    const auto prepare_one = [&](Statement& into, const std::string& sql) {
-        if (error) return;
-        Result<Statement> statement = database_.prepare(sql);
-        if (statement) {
-            into = std::move(*statement);
-        } else {
-            error = statement.error();
-        }
-    };
-    prepare_one(statements_.find, kInfo + "where name = ?");
-    prepare_one(statements_.by_id, kInfo + "where id > ? order by id limit ?");
-    prepare_one(statements_.by_name, kInfo + "where name > ? order by name limit ?");
-    prepare_one(statements_.oldest, "select seq, at from message where channel_id = ? order by seq limit ?");
-    prepare_one(statements_.remove, "delete from message where channel_id = ? and seq <= ?");
-    prepare_one(statements_.raise_floor, "update channel set floor = max(floor, ?) where id = ?");
+    database_.prepare(statements_.find, kInfo + "where name = ?", error);
+    database_.prepare(statements_.by_id, kInfo + "where id > ? order by id limit ?", error);
+    database_.prepare(statements_.by_name, kInfo + "where name > ? order by name limit ?", error);
+    database_.prepare(statements_.oldest,
+                      "select seq, at from message where channel_id = ? order by seq limit ?", error);
+    database_.prepare(statements_.remove, "delete from message where channel_id = ? and seq <= ?", error);
+    database_.prepare(statements_.raise_floor, "update channel set floor = max(floor, ?) where id = ?",
+                      error);
     return error;
 }
 

@@ -26,6 +26,8 @@ struct Script {
     bool holding = false;
     std::vector<std::size_t> batches;
     std::vector<std::string> stored;
+    std::int64_t stamp_us = 1;
+    std::int64_t stamp_floor_us = 0;
 };
 
 /// A Log whose database is a vector. A payload "poison" can never be stored.
@@ -48,8 +50,8 @@ class ScriptedLog final : public Log {
         if (fate == Fate::lose) return make_error_code(Errc::store_unavailable);
         std::vector<Receipt> receipts;
         for (const MessagePtr& message : batch) {
-            receipts.push_back({++last_[std::string(message->channel())], 1, false});
-            message->stamp(receipts.back().seq, 1);
+            receipts.push_back({++last_[std::string(message->channel())], script->stamp_us, false});
+            message->stamp(receipts.back().seq, script->stamp_us);
             script->stored.emplace_back(as_text(message->payload()));
         }
         if (fate == Fate::commit) return receipts;
@@ -62,6 +64,7 @@ class ScriptedLog final : public Log {
         --script->settles_that_fail;
         return make_error_code(Errc::store_unavailable);
     }
+    void stamp_after(std::int64_t us) override { script_.lock()->stamp_floor_us = us; }
 
   private:
     Guarded<Script>& script_;
@@ -82,7 +85,11 @@ class LaneTest : public testing::Test {
     }
     /// Occupies the lane with one message so that what follows queues up.
     void hold() {
-        script_.lock()->hold = true;
+        {
+            auto script = script_.lock();
+            script->hold = true;
+            script->holding = false;
+        }
         ASSERT_TRUE(push("held"));
         lane().wake();
         ASSERT_TRUE(script_.lock().wait_for(10s, [](const Script& now) { return now.holding; }));
@@ -321,6 +328,36 @@ TEST_F(LaneTest, StoppingWhileTheStoreIsAwayFailsWhatIsQueued) {
     EXPECT_FALSE(lane().reachable());
     EXPECT_THAT(payloads(), ElementsAre("1", "2"));
     EXPECT_THAT(errors(), Each(make_error_code(Errc::store_unavailable)));
+}
+
+TEST_F(LaneTest, AnIdleLaneIsSettledUpToNowAndKeepsToIt) {
+    EXPECT_EQ(lane().settled_through(500), 500);
+    ASSERT_TRUE(push("1"));
+    lane().wake();
+    ASSERT_TRUE(sink_.wait_for(1));
+    EXPECT_EQ(script_.lock()->stamp_floor_us, 500);
+}
+
+TEST_F(LaneTest, ALaneThatCommitsIsSettledUpToWhatTheSinkHas) {
+    script_.lock()->stamp_us = 70;
+    ASSERT_TRUE(push("1"));
+    lane().wake();
+    ASSERT_TRUE(sink_.wait_for(1));
+    hold();
+    EXPECT_EQ(lane().settled_through(500), 70);
+    let_go();
+    ASSERT_TRUE(sink_.wait_for(2));
+}
+
+TEST_F(LaneTest, ABatchInDoubtHoldsTheHorizon) {
+    script_.lock()->fates = {Fate::commit_and_lose};
+    script_.lock()->settles_that_fail = 1'000'000;
+    ASSERT_TRUE(push("1"));
+    lane().wake();
+    ASSERT_TRUE(script_.lock().wait_for(10s, [](const Script& now) { return !now.batches.empty(); }));
+    EXPECT_EQ(lane().settled_through(500), 0);
+    script_.lock()->settles_that_fail = 0;
+    ASSERT_TRUE(sink_.wait_for(1));
 }
 
 TEST(MessageId, IsTheWritersOrMadeOfEpochAndSeq) {

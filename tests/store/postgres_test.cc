@@ -4,8 +4,8 @@
 
 #include "store/postgres/postgres_backend.h"
 #include "store/store.h"
-#include "tests/store/log_suite.h"
 #include "tests/store/recording_sink.h"
+#include "tests/store/session_suite.h"
 #include "tests/support/postgres_server.h"
 
 namespace millrace::store::test {
@@ -33,6 +33,7 @@ const auto kName = [](const auto&) { return "Postgres"; };
 
 INSTANTIATE_TEST_SUITE_P(, LogSuite, testing::Values(&postgres_place), kName);
 INSTANTIATE_TEST_SUITE_P(, LogRange, testing::Values(&postgres_place), kName);
+INSTANTIATE_TEST_SUITE_P(, SessionSuite, testing::Values(&postgres_place), kName);
 
 class Postgres : public testing::Test {
   protected:

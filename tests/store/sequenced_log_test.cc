@@ -134,6 +134,14 @@ TEST_F(SequencedLogTest, RowsOfSqlGoWithTheBatch) {
     EXPECT_THAT(database_.moved, ElementsAre(7, 8));
 }
 
+TEST_F(SequencedLogTest, StampsNeverGoBackwards) {
+    const std::int64_t ahead = wall_clock_us() + 3'600'000'000;
+    log_.stamp_after(ahead);
+    log_.stamp_after(ahead - 1000);
+    EXPECT_EQ(log_.append(one_)->at(0).at_us, ahead + 1);
+    EXPECT_EQ(log_.append(two_)->at(0).at_us, ahead + 2);
+}
+
 TEST_F(SequencedLogTest, ARefusedBatchLeavesNoHole) {
     ASSERT_TRUE(log_.append(one_));
     database_.next_insert = Insert::is_refused;

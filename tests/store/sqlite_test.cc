@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "store/sqlite/sqlite_backend.h"
-#include "tests/store/log_suite.h"
+#include "tests/store/session_suite.h"
 
 namespace millrace::store::test {
 namespace {
@@ -58,6 +58,7 @@ const auto kName = [](const auto&) { return "Sqlite"; };
 
 INSTANTIATE_TEST_SUITE_P(, LogSuite, testing::Values(&sqlite_place), kName);
 INSTANTIATE_TEST_SUITE_P(, LogRange, testing::Values(&sqlite_place), kName);
+INSTANTIATE_TEST_SUITE_P(, SessionSuite, testing::Values(&sqlite_place), kName);
 
 TEST(SqliteBackend, MakesADirectoryForItsOwnerOnly) {
     SqlitePlace place;
@@ -94,7 +95,8 @@ TEST(SqliteBackend, TakesTheRowsOfAnOlderSchemaAlong) {
     ASSERT_TRUE(place.open(why)) << why;
     // As version 2 had it: rows in the order of their channels.
     place.sql(
-        "drop view messages; drop table message; pragma user_version = 2;"
+        "drop view messages; drop table message; drop table session; drop table session_subscription;"
+        "pragma user_version = 2;"
         "create table message(channel_id integer not null, seq integer not null, at integer not null,"
         " flags integer not null, payload blob not null, id text, client text, properties blob, expiry_s "
         "integer,"
