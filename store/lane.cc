@@ -93,7 +93,8 @@ void Lane::run() {
         if (batch_.empty()) continue;
         committing_ = true;
         commit();
-        committing_ = false;
+        // A lane that gave up does not know what became of its batch.
+        committing_ = !reachable_;
     }
 }
 

@@ -78,6 +78,9 @@ class Host {
     }
     virtual void on_subscribe(const Subscription& subscription) = 0;
     virtual void on_unsubscribe(std::string_view filter) = 0;
+    /// A SUBSCRIBE or UNSUBSCRIBE has been carried out. True: Machine::kept follows, once for each and in the
+    /// same order, and it is answered then. The same for all of a connection.
+    virtual bool keep_subscriptions() { return false; }
     /// Machine::deliver, with `retained`, for every retained message that matches.
     virtual void send_retained(const Subscription& subscription) = 0;
     /// The conversation is over; what was written is still to be sent. The session is no longer the

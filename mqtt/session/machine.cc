@@ -53,8 +53,7 @@ bool Machine::handle(const Frame& frame) {
         case PacketType::subscribe:
             return on_subscribe(frame);
         case PacketType::unsubscribe:
-            on_unsubscribe(frame);
-            return true;
+            return on_unsubscribe(frame);
         case PacketType::pingreq:
             on_ping(frame);
             return true;

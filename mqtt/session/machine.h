@@ -55,6 +55,8 @@ class Machine {
     /// A publish has ended.
     /// `why` says more of Errc::not_authorised.
     void published(std::uint64_t token, error_code error, std::string_view why = {});
+    /// The answer to Host::keep_subscriptions.
+    void kept(error_code error);
 
     /// What the drop of a message is counted as.
     using DropReason = mqtt::DropReason;
@@ -92,10 +94,18 @@ class Machine {
         connected,
         ended
     };
+    /// SUBACK or UNSUBACK that waits for the store.
+    struct LateAnswer {
+        PacketType type;
+        std::uint16_t packet_id;
+        std::vector<ReasonCode> codes;
+        std::string note = {};  ///< for people
+    };
     /// What few connections need.
     struct Rare {
         std::vector<std::string> topics;  ///< by the client's aliases
         TopicAliases aliases;             ///< ours
+        std::vector<LateAnswer> answers;  ///< the oldest first
         TokenBucket publishes;            ///< that the client may send; filled where there is a limit
         bool held = false;                ///< for want of them
         bool reauthenticates = false;
@@ -130,7 +140,7 @@ class Machine {
     Properties connack_properties(std::string_view assigned_id, std::string_view proof) const;
     void refuse_undecoded(const DecodeError& error, Version version);
     void on_disconnect(const Frame& frame);
-    /// False: it has to wait for hooks.
+    /// False: it has to wait, for hooks or for answers that wait for the store.
     bool on_subscribe(const Frame& frame);
     /// What a SUBSCRIBE asks for, and what is answered.
     struct Subscribing {
@@ -144,9 +154,12 @@ class Machine {
     ReasonCode subscribe(SubscriptionRequest request, Subscribing& subscribing);
     ReasonCode check_filter(SubscriptionRequest& request, ReplayRequest& replay, std::string_view& note);
     ReasonCode ask_for_history(std::string_view filter, const ReplayRequest& replay, std::string_view& note);
-    void write_suback(std::uint16_t packet_id, const Subscribing& subscribing);
-    void on_unsubscribe(const Frame& frame);
+    bool on_unsubscribe(const Frame& frame);
     bool can_answer_with(std::size_t codes);
+    bool may_answer_later();
+    void answer(LateAnswer answer);
+    void write_answer(const LateAnswer& answer);
+    void write_suback(const LateAnswer& answer);
     void on_ping(const Frame& frame);
 
     bool take_publish(const Frame& frame);

@@ -17,7 +17,36 @@ bool Machine::can_answer_with(std::size_t codes) {
     return false;
 }
 
+/// False: more answers wait for the store than packets that want one may; the client is not read further.
+bool Machine::may_answer_later() {
+    waiting_ = rare_ && rare_->answers.size() >= context_.limits.receive_maximum;
+    return !waiting_;
+}
+
+/// In the order of the requests. What the client is told has to be true after a crash.
+void Machine::answer(LateAnswer answer) {
+    if (host_.keep_subscriptions()) {
+        rare().answers.push_back(std::move(answer));
+    } else {
+        write_answer(answer);
+    }
+}
+
+void Machine::write_answer(const LateAnswer& answer) {
+    if (answer.type == PacketType::suback) return write_suback(answer);
+    // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+    write([&](ByteBuffer& to) { encode_unsuback(to, answer.packet_id, answer.codes, version_); });
+}
+
+void Machine::kept(error_code error) {
+    if (session_ == nullptr || !rare_ || rare_->answers.empty()) return;
+    if (error) return end(ReasonCode::server_busy, "the subscription could not be stored");
+    write_answer(rare_->answers.front());
+    rare_->answers.erase(rare_->answers.begin());
+}
+
 bool Machine::on_subscribe(const Frame& frame) {
+    if (!may_answer_later()) return false;
     const auto packet = decode_subscribe(frame, version_);
     if (!packet) {
         fail(packet.error());
@@ -40,7 +69,9 @@ bool Machine::on_subscribe(const Frame& frame) {
         subscribing.codes.assign(packet->subscriptions.size(), replay.error().code);
         subscribing.note = replay.error().why;
     }
-    write_suback(packet->packet_id, subscribing);
+    answer(
+        {PacketType::suback, packet->packet_id, std::move(subscribing.codes), std::string(subscribing.note)});
+    // They may come before a SUBACK that waits (3.8.4).
     for (const std::string_view filter : subscribing.with_retained)
         host_.send_retained(*session_->find_subscription(filter));
     return true;
@@ -48,9 +79,10 @@ bool Machine::on_subscribe(const Frame& frame) {
 
 /// [MQTT-3.8.4-1] [MQTT-3.8.4-2]; the reason only where the client wants it [MQTT-3.1.2-29] and has room for
 /// it [MQTT-3.9.2-1].
-void Machine::write_suback(std::uint16_t packet_id, const Subscribing& subscribing) {
-    const Properties properties = reason(wants_reasons_ ? subscribing.note : "", subscribing.codes.size());
-    write([&](ByteBuffer& to) { encode_suback(to, packet_id, subscribing.codes, version_, properties); });
+void Machine::write_suback(const LateAnswer& answer) {
+    const Properties properties =
+        reason(wants_reasons_ ? std::string_view(answer.note) : std::string_view(), answer.codes.size());
+    write([&](ByteBuffer& to) { encode_suback(to, answer.packet_id, answer.codes, version_, properties); });
 }
 
 /// Takes the filter out of a `$replay/<n>/<filter>`: from then on it is a subscription like any other, and
@@ -130,10 +162,14 @@ ReasonCode Machine::subscribe(SubscriptionRequest request, Subscribing& subscrib
     return static_cast<ReasonCode>(request.qos);
 }
 
-void Machine::on_unsubscribe(const Frame& frame) {
+bool Machine::on_unsubscribe(const Frame& frame) {
+    if (!may_answer_later()) return false;
     const auto packet = decode_unsubscribe(frame, version_);
-    if (!packet) return fail(packet.error());
-    if (!can_answer_with(packet->filters.size())) return;
+    if (!packet) {
+        fail(packet.error());
+        return true;
+    }
+    if (!can_answer_with(packet->filters.size())) return true;
     std::vector<ReasonCode> codes;  // [MQTT-3.11.3-1]
     for (std::string_view filter : packet->filters) {
         if (const auto with_history = parse_replay(filter)) filter = with_history->filter;
@@ -144,8 +180,8 @@ void Machine::on_unsubscribe(const Frame& frame) {
             codes.push_back(ReasonCode::no_subscription_existed);
         }
     }
-    // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
-    write([&](ByteBuffer& to) { encode_unsuback(to, packet->packet_id, codes, version_); });
+    answer({PacketType::unsuback, packet->packet_id, std::move(codes)});
+    return true;
 }
 
 }  // namespace millrace::mqtt

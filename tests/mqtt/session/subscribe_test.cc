@@ -165,5 +165,47 @@ TEST(SubscribeTest5, OptionsAndIdentifierAreKept) {
     EXPECT_EQ(subscription->identifier, 268'435'455U);
 }
 
+std::string unsubscribe(Version version, std::string_view filter, std::uint16_t packet_id) {
+    ByteBuffer bytes;
+    encode_unsubscribe(bytes, packet_id, {&filter, 1}, version);
+    return std::string(bytes.text());
+}
+
+TEST_P(SubscribeTest, WhatIsKeptIsAnsweredWhenItIsStored) {
+    exchange.host.keeps = true;
+    exchange.subscribe("a", 1, 7);
+    exchange.give(unsubscribe(GetParam(), "a", 8));
+    exchange.deliver("a", "meanwhile", 1);
+    EXPECT_THAT(exchange.host.subscribed, ElementsAre("a"));
+    EXPECT_THAT(exchange.host.retained_wanted, ElementsAre("a"));
+    EXPECT_THAT(types_of(exchange.sent()), ElementsAre(PacketType::publish));
+    exchange.machine().kept({});
+    EXPECT_EQ(exchange.only().suback().packet_id, 7U);
+    exchange.machine().kept({});
+    EXPECT_THAT(types_of(exchange.sent()), ElementsAre(PacketType::unsuback));
+    exchange.machine().kept({});
+    EXPECT_THAT(exchange.sent(), testing::IsEmpty());
+}
+
+TEST_P(SubscribeTest, WhatCannotBeStoredEndsTheConnection) {
+    exchange.host.keeps = true;
+    exchange.subscribe("a");
+    exchange.machine().kept(Errc::store_unavailable);
+    EXPECT_TRUE(exchange.host.ended);
+    if (!exchange.v5()) return;
+    EXPECT_EQ(exchange.only().disconnect().code, ReasonCode::server_busy);
+}
+
+TEST_P(SubscribeTest, WhoAsksFasterThanTheStoreIsNotReadFurther) {
+    exchange.host.keeps = true;
+    exchange.context.limits.receive_maximum = 2;
+    for (std::uint16_t id = 1; id <= 3; ++id) exchange.subscribe("a", 1, id);
+    EXPECT_TRUE(exchange.machine().waiting());
+    EXPECT_THAT(exchange.host.subscribed, testing::SizeIs(2));
+    exchange.machine().kept({});
+    exchange.give("");
+    EXPECT_THAT(exchange.host.subscribed, testing::SizeIs(3));
+}
+
 }  // namespace
 }  // namespace millrace::mqtt

@@ -80,6 +80,7 @@ class FakeHost : public Host {
         subscribed.push_back(subscription.filter);
     }
     void on_unsubscribe(std::string_view filter) override { unsubscribed.emplace_back(filter); }
+    bool keep_subscriptions() override { return keeps; }
     void send_retained(const Subscription& subscription) override {
         retained_wanted.push_back(subscription.filter);
     }
@@ -103,6 +104,7 @@ class FakeHost : public Host {
     std::vector<std::string> auth;
     std::function<void()> answer_auth;
     std::string proof;
+    bool keeps = false;
     PublishAnswer answer = PublishAnswer::done;
     std::int64_t now_us = 1'000'000'000;
     std::vector<Published> published;
