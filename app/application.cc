@@ -22,9 +22,11 @@
 #include "core/shard.h"
 #include "mqtt/broker/broker.h"
 #include "mqtt/broker/session_directory.h"
+#include "mqtt/broker/session_recall.h"
 #include "mqtt/broker/session_table.h"
 #include "mqtt/broker/sys_topics.h"
 #include "store/postgres/postgres_backend.h"
+#include "store/session_keeper.h"
 #include "store/sqlite/sqlite_backend.h"
 #include "store/store.h"
 
@@ -55,6 +57,7 @@ store::Limits store_limits(const config::Config& config) {
     limits.sql.messages = static_cast<std::uint32_t>(config.limits.sql_messages);
     limits.sql.message_bytes = config.limits.sql_message_bytes;
     limits.sql.refused_messages = static_cast<std::uint32_t>(config.limits.sql_refused_messages);
+    limits.session_changes = config.limits.session_changes;
     return limits;
 }
 
@@ -129,6 +132,7 @@ Application::Impl::Impl(const config::Config& config, std::string config_path)
     for (const MessagePtr& message : *retained) {
         for (const auto& broker : brokers_) broker->restore_retained(message);
     }
+    mqtt::restore_sessions(*store_, sessions_);
     start_retention(config_);
     bind_listeners();
 }
@@ -238,15 +242,23 @@ void Application::Impl::drain() {
         for (const auto& acceptor : acceptors_) acceptor->stop();
     });
     store_->drain();
-    for (const auto& shard : shards_) {
-        on_shard(*shard, [&shard] { shard->connections().shut_down(); });
+    const std::int64_t horizon_us = store_->settled_through();
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        on_shard(*shards_[i], [this, i, horizon_us] {
+            sessions_[i]->saver().settle(horizon_us);
+            shards_[i]->connections().shut_down();
+        });
     }
     const auto end = std::chrono::steady_clock::now() + kGoodbye;
     while (open_connections() != 0 && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(kGoodbyePoll);
     }
-    for (const auto& shard : shards_) shard->stop();
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        on_shard(*shards_[i], [this, i] { sessions_[i]->saver().save_all(); });
+        shards_[i]->stop();
+    }
     for (std::thread& thread : threads_) thread.join();
+    store_->sessions()->stop();
     spdlog::info("stopped");
 }
 

@@ -179,6 +179,8 @@ struct Limits {
     std::size_t session_queue_messages = 100'000;
     std::size_t session_queue_bytes = 64 * kMiB;
     std::size_t session_positions = 1000;
+    milliseconds session_checkpoint = std::chrono::seconds(1);
+    std::size_t session_changes = 100'000;
     std::size_t queued_messages = 10'000'000;
     std::size_t queued_bytes = kGiB;
     std::size_t retained_messages = 1'000'000;

@@ -269,6 +269,12 @@ constexpr auto kKeys = std::to_array<Key>({
     {"limits.session_positions", limit<&Limits::session_positions>, count(1, 1'000'000),
      "Stored channels that one session has missed messages of and will read from the log; those of further "
      "ones are queued."},
+    {"limits.session_checkpoint", limit<&Limits::session_checkpoint>, duration(10, kHour),
+     "How often it is written down how far a session is on its stored channels. What was acknowledged since "
+     "then comes again after a crash."},
+    {"limits.session_changes", limit<&Limits::session_changes>, count(1, kMany),
+     "Sessions with a change that waits to be written; beyond it a SUBSCRIBE of such a session ends its "
+     "connection."},
     {"limits.queued_messages", limit<&Limits::queued_messages>, count(1, 1000 * kMany),
      "Messages queued in all sessions together; beyond it none is queued, whichever session it is for."},
     {"limits.queued_bytes", limit<&Limits::queued_bytes>, bytes(64 * kKiB, 1024 * kGiB),

@@ -24,6 +24,14 @@ SessionKeeper::~SessionKeeper() {
     stop();
 }
 
+Result<std::vector<RestoredSession>> SessionKeeper::load() {
+    Result<std::vector<RestoredSession>> sessions = log_->load();
+    if (!sessions) return sessions;
+    for (const RestoredSession& restored : *sessions)
+        next_id_ = std::max(next_id_.load(), restored.session.id + 1);
+    return sessions;
+}
+
 error_code SessionKeeper::learn_news(std::int64_t since_us) {
     Result<std::vector<ChannelNews>> news = log_->news(since_us);
     if (!news) return news.error();

@@ -1,6 +1,7 @@
 // The way of sessions into the store.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -51,10 +52,12 @@ class SessionKeeper {
     SessionKeeper& operator=(const SessionKeeper&) = delete;
 
     /// Before start(): what the last process left, and what was said in the meantime. `news` is for ask().
-    Result<std::vector<RestoredSession>> load() { return log_->load(); }
+    Result<std::vector<RestoredSession>> load();
     error_code learn_news(std::int64_t since_us);
     void start();
 
+    /// For a session that begins; never given out before.
+    std::int64_t new_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
     /// False: too much is queued, and nothing follows. An end is always taken.
     [[nodiscard]] bool save(SessionChange change);
     /// `done` runs on `shard` when the change is durable, or when it is not and the wait is over.
@@ -102,6 +105,7 @@ class SessionKeeper {
     const std::unique_ptr<SessionLog> log_;
     const Limits limits_;
     std::vector<ChannelNews> news_;
+    std::atomic<std::int64_t> next_id_{1};
     Guarded<State> state_;
     std::thread thread_;
 };

@@ -5,6 +5,7 @@
 #include "store/housekeeper.h"
 #include "store/lane.h"
 #include "store/reader_pool.h"
+#include "store/session_keeper.h"
 #include "store/sql_relay.h"
 
 namespace millrace::store {
@@ -26,6 +27,10 @@ Store::Store(std::unique_ptr<Backend> backend, const Limits& limits, CommitSink&
     CommitSink& first = relay_ != nullptr ? *relay_ : sink;
     for (unsigned i = 0; i < limits.lanes; ++i) {
         lanes_.push_back(std::make_unique<Lane>(i, backend_->open_log(), limits, first));
+    }
+    if (std::unique_ptr<SessionLog> log = backend_->open_sessions()) {
+        const SessionKeeper::Limits queue{.changes = limits.session_changes, .wait = limits.wait};
+        sessions_ = std::make_unique<SessionKeeper>(std::move(log), queue);
     }
 }
 

@@ -21,6 +21,7 @@ namespace millrace::store {
 class Housekeeper;
 class Lane;
 class ReaderPool;
+class SessionKeeper;
 class SqlRelay;
 struct SqlCounters;
 
@@ -80,6 +81,8 @@ struct Limits {
     /// How many messages one transaction of retention or of a purge deletes.
     std::uint32_t trim_messages = 500;
     SqlLimits sql;
+    /// Sessions with a change that is queued.
+    std::size_t session_changes = 100'000;
 };
 
 /// Lanes and readers over one backend. Any thread may call; lives from start-up to the end of the drain.
@@ -122,6 +125,9 @@ class Store {
     /// Whether the last attempt to commit or read got through to the database; any thread.
     bool reachable() const;
 
+    /// nullptr: this store keeps no sessions. Outlives drain(); to be started, and stopped, by its user.
+    SessionKeeper* sessions() { return sessions_.get(); }
+
     /// Commits what is queued, then stops the threads. Appends from now on are refused.
     void drain();
 
@@ -133,6 +139,7 @@ class Store {
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::unique_ptr<ReaderPool> readers_;
     std::unique_ptr<Housekeeper> housekeeper_;
+    std::unique_ptr<SessionKeeper> sessions_;
 };
 
 }  // namespace millrace::store

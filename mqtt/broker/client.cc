@@ -368,11 +368,27 @@ std::optional<Denials> Client::ask_hooks(const Subscribe& packet) {
 }
 
 void Client::on_subscribe(const Subscription& subscription) {
-    seat_->announce(subscription);
+    const bool fresh = seat_->announce(subscription);
+    sessions_.saver().subscribed(*seat_, subscription, fresh);
 }
 
 void Client::on_unsubscribe(std::string_view filter) {
     seat_->withdraw(filter);
+}
+
+bool Client::keep_subscriptions() {
+    Shard& shard = sessions_.shard();
+    // Once MQTT is spoken on a connection, nothing else ever is.
+    return sessions_.saver().keep(*seat_, [&shard, id = connection_.id()](error_code error) {
+        Connection* connection = shard.connections().find(id);
+        if (connection != nullptr) static_cast<Client&>(connection->protocol()).kept(error);
+    });
+}
+
+void Client::kept(error_code error) {
+    machine_.kept(error);
+    wake_if_needed();
+    read_on_if_possible();
 }
 
 void Client::send_retained(const Subscription& subscription) {

@@ -99,6 +99,7 @@ class Client : public Protocol, private Host {
     std::optional<Denials> ask_hooks(const Subscribe& packet) override;
     void on_subscribe(const Subscription& subscription) override;
     void on_unsubscribe(std::string_view filter) override;
+    bool keep_subscriptions() override;
     void send_retained(const Subscription& subscription) override;
     void on_end() override;
     void on_goodbye() override;
@@ -124,6 +125,7 @@ class Client : public Protocol, private Host {
     template <class Answer>
     auto give_to_replay(std::uint32_t ticket);
     void read_on_if_possible();
+    void kept(error_code error);
     void leave_seat();
 
     SessionTable& sessions_;

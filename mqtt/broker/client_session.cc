@@ -44,6 +44,7 @@ void ClientSession::unsubscribe(std::string_view filter) {
 
 void ClientSession::withdraw(std::string_view filter) {
     unsubscribe(filter);
+    table_.saver().unsubscribed(*this, filter);
     if (!parse_shared(filter)) {
         if (replay_) replay_->unsubscribed(filter);
         return table_.broker().attendance().left(filter, session_->client_id());
@@ -118,6 +119,10 @@ void ClientSession::attach(Client& client, ConnectRequest request) {
 
 void ClientSession::begin(Client& client, ConnectRequest request, bool present) {
     table_.shard().timers().cancel(*this);
+    if (session_->kept && session_->kept->owed_unknown) {
+        client_ = nullptr;  // not yet
+        return table_.recall().ask(*this, client, std::move(request));
+    }
     session_->will = std::move(request.will);
     session_->will_delay_s = request.will_delay_s;
     principal_ = std::move(request.principal);
@@ -125,12 +130,14 @@ void ClientSession::begin(Client& client, ConnectRequest request, bool present) 
     if (present) forget_unreadable();
     client.begin(*this, *session_, present, request.assigned);
     if (present) enter_rosters();
+    table_.saver().connected(*this);
     tell_groups(true);
     if (replay_) replay_->go_on();
 }
 
 void ClientSession::detach() {
     client_ = nullptr;
+    table_.recall().leave(*this);
     if (replay_) replay_->stop();
     if (state_ == State::awaiting) return;
     leave_rosters();
@@ -140,6 +147,7 @@ void ClientSession::detach() {
     tell_groups(false);
     table_.broker().members().give_back(session_->take_queued_for_groups({}, table_.shard().counters()));
     leave_queue_to_log();
+    table_.saver().disconnected(*this);
     if (session.will) return arm(std::min(session.will_delay_s, session.expiry_s));
     if (session.expiry_s != Session::kNeverExpires) arm(session.expiry_s);
 }
@@ -152,6 +160,7 @@ void ClientSession::arm(std::uint32_t seconds) {
 void ClientSession::send_client_away() {
     if (replay_) replay_->stop();
     if (Client* client = std::exchange(client_, nullptr)) client->taken_over();
+    table_.recall().send_away(*this);
 }
 
 void ClientSession::publish_will() {
@@ -183,6 +192,9 @@ void ClientSession::discard_session() {
     for (const auto& subscription : session_->subscriptions()) unsubscribe(subscription->filter);
     leave_to_groups();
     replay_.reset();
+    table_.saver().forget(*this);
+    table_.saver().ended(*session_);
+    table_.recall().forget(*this);
     session_->forget_queue(table_.shard().counters());
     table_.shard().counters().sessions.subtract();
     session_.reset();
@@ -264,6 +276,7 @@ bool ClientSession::drop_subscriptions() {
 void ClientSession::review() {
     if (state_ != State::active || !session_) return;
     const bool lost = drop_subscriptions();
+    if (lost) table_.saver().keep(*this, [](error_code) {});
     forget_unreadable();
     if (client_ != nullptr && (lost || !client_->is_welcome()))
         client_->send_away(ReasonCode::not_authorized, "the permissions have changed");
@@ -275,17 +288,25 @@ void ClientSession::emit(const MessagePtr& message, const Match& match, const Sh
     if (!may_read(*message)) return;
     const bool logged = message->seq() != 0 && share == nullptr;
     Terms terms = terms_of(*message, match, share);
+    const bool can_wait = logged && match.qos != 0;
     if (logged && replay_) {
-        if (!replay_->lets_through(message, terms.reset_to)) return;
+        if (!replay_->lets_through(message, terms.reset_to)) {
+            if (can_wait && session_->kept) table_.saver().missed(*this, message->at_us());
+            return;
+        }
         if (replay_->empty()) replay_.reset();
     }
-    const bool can_wait = logged && match.qos != 0;
-    const auto leave_to_log = [&] {
-        return can_wait && fall_behind(message->channel(), message->seq() - 1, terms.reset_to);
-    };
-    if (client_ == nullptr && leave_to_log()) return;
+    if (can_wait && session_->kept) table_.saver().touch(*this);
+    if (client_ == nullptr && can_wait && leave_to_log(*message, terms.reset_to)) return;
     const Machine::DropReason reason = offer(message, terms);
-    if (reason != nullptr && !leave_to_log()) count_drop(reason);
+    if (reason == nullptr || (can_wait && leave_to_log(*message, terms.reset_to))) return;
+    count_drop(reason);
+}
+
+bool ClientSession::leave_to_log(const Message& message, std::uint64_t reset_to) {
+    if (!fall_behind(message.channel(), message.seq() - 1, reset_to)) return false;
+    if (session_->kept) table_.saver().missed(*this, message.at_us());
+    return true;
 }
 
 Machine::DropReason ClientSession::offer(const MessagePtr& message, const Terms& terms) {
@@ -351,8 +372,7 @@ ReplayAnswer ClientSession::ask_for_history(std::string_view filter, const Repla
 /// What waits for a client that is away is read when it comes back, and takes no memory until then.
 void ClientSession::leave_queue_to_log() {
     const auto logged = [this](const QueuedMessage& item) {
-        const Message& message = *item.message;
-        return message.seq() != 0 && !item.kept && fall_behind(message.channel(), message.seq() - 1);
+        return item.message->seq() != 0 && !item.kept && leave_to_log(*item.message);
     };
     session_->forget_queued(logged, table_.shard().counters());
 }
@@ -390,13 +410,15 @@ Sent ClientSession::send_from_log(const MessagePtr& message,
     return client_->offer(message, terms) == nullptr ? Sent::yes : Sent::no_room;
 }
 
-void ClientSession::announce(const Subscription& subscription, bool connected) {
+bool ClientSession::announce(const Subscription& subscription, bool connected) {
     if (parse_shared(subscription.filter)) {
-        return table_.broker().members().join(*this, subscription, connected);
+        table_.broker().members().join(*this, subscription, connected);
+        return true;
     }
-    table_.broker().subscribe(subscription.filter, *this, options_of(subscription));
+    const bool fresh = table_.broker().subscribe(subscription.filter, *this, options_of(subscription));
     if (replay_) replay_->subscribed();
     if (connected) table_.broker().attendance().entered(subscription.filter, *this);
+    return fresh;
 }
 
 }  // namespace millrace::mqtt

@@ -20,6 +20,11 @@
 #include "mqtt/session/machine.h"
 #include "mqtt/session/session.h"
 
+namespace millrace::store {
+struct Owed;
+struct RestoredSession;
+}  // namespace millrace::store
+
 namespace millrace::mqtt {
 
 class Client;
@@ -60,17 +65,24 @@ class ClientSession final : public Subscriber, private Timer {
     void start(Client& client, ConnectRequest request, ClientSession* predecessor);
     /// A later connection on this shard.
     void attach(Client& client, ConnectRequest request);
+    /// The client is answered and served, at once or when it is known what its session has missed.
+    void begin(Client& client, ConnectRequest request, bool present);
     /// The connection is over; a will that is still there is published, at once or after its delay
     /// [MQTT-3.1.2-8].
     void detach();
 
     /// Puts a subscription of the session into the shard's index, or joins its group.
-    void announce(const Subscription& subscription, bool connected = true);
+    /// True: it was not there before.
+    bool announce(const Subscription& subscription, bool connected = true);
     /// The client has unsubscribed.
     void withdraw(std::string_view filter);
     /// Gives up subscriptions and messages that are not allowed any more, and tells a client that loses by
     /// it.
     void review();
+    /// A session that the last process left: as if its client had gone. Before the shard runs.
+    void restore(const store::RestoredSession& restored);
+    /// What such a session has missed before.
+    void recalled(const std::vector<store::Owed>& owed);
 
     void deliver(const MessagePtr& message, const Match& match) override;
     /// Everything behind `after` is to be read from the log, now or when the client is there again. False: it
@@ -99,6 +111,12 @@ class ClientSession final : public Subscriber, private Timer {
     SessionTable& table() { return table_; }
     /// nullptr: not connected.
     Client* client() const { return client_; }
+    /// nullptr: it is on another shard, or over.
+    Session* session() const { return session_.get(); }
+    /// Whether it is on its way between two shards.
+    bool is_moving() const { return state_ != State::active || hand_over_ != nullptr; }
+    /// Whether messages of stored channels wait for it in the log.
+    bool is_behind() const { return replay_ != nullptr && replay_->is_behind(); }
     std::size_t index() const { return index_; }
     void set_index(std::size_t index) { index_ = static_cast<std::uint32_t>(index); }
 
@@ -140,12 +158,12 @@ class ClientSession final : public Subscriber, private Timer {
     void emit(const MessagePtr& message, const Match& match, const Share* share = nullptr);
     void count_drop(Machine::DropReason reason);
     Machine::DropReason offer(const MessagePtr& message, const Terms& terms);
+    bool leave_to_log(const Message& message, std::uint64_t reset_to = 0);
     void leave_queue_to_log();
     Replay& make_replay();
     bool follows(std::string_view channel, std::string_view except) const;
     void deliver_moving(const MessagePtr& message, const Match& match);
 
-    void begin(Client& client, ConnectRequest request, bool present);
     bool may_read(const Message& message) const;
     void forget_unreadable();
     bool drop_subscriptions();

@@ -72,6 +72,8 @@ void ClientSession::send_session() {
     for (const auto& subscription : session_->shared_subscriptions())
         table_.broker().members().hold(*this, subscription->filter);
     hand_over_->origin = session_.get();
+    table_.saver().forget(*this);
+    table_.recall().forget(*this);
     state_ = State::stub;
     ClientSession* successor = hand_over_->successor;
     successor->table_.shard().post(

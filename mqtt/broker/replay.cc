@@ -31,28 +31,35 @@ std::string quoted(std::string_view text) {
 Replay::~Replay() = default;
 
 bool Replay::add(std::string_view channel, const Position& position) {
-    const auto known = channels_.find(channel);
-    if (known != channels_.end()) {
-        Channel& entry = known->second;
-        Position& have = entry.position;
-        entry.live = false;
-        if (have.newest != 0) {
-            if (entry.oldest_live == 0 || position.after < entry.oldest_live)
-                entry.oldest_live = position.after + 1;
-            return true;
-        }
-        if (have.reset_to == 0) have.reset_to = position.reset_to;
-        if (position.after >= have.after) return true;
-        if (catch_up_ && reading_ == known) abandon();
-        have.after = position.after;
-        return true;
+    if (!channels_.contains(channel)) {
+        if (channels_.size() >= positions_max()) forget_live();
+        if (channels_.size() >= positions_max()) return false;
     }
-    if (channels_.size() >= positions_max()) forget_live();
-    if (channels_.size() >= positions_max()) return false;
-    Channel added;
-    added.position = position;
-    channels_.emplace(std::string(channel), std::move(added));
+    add_always(channel, position);
     return true;
+}
+
+void Replay::add_always(std::string_view channel, const Position& position) {
+    Channel fresh;
+    fresh.position = position;
+    const auto [at, added] = channels_.try_emplace(std::string(channel), std::move(fresh));
+    if (added) return;
+    Channel& entry = at->second;
+    Position& have = entry.position;
+    entry.live = false;
+    if (have.newest != 0) {
+        if (entry.oldest_live == 0 || position.after < entry.oldest_live)
+            entry.oldest_live = position.after + 1;
+        return;
+    }
+    if (have.reset_to == 0) have.reset_to = position.reset_to;
+    if (position.after >= have.after) return;
+    if (catch_up_ && reading_ == at) abandon();
+    have.after = position.after;
+}
+
+bool Replay::is_behind() const {
+    return std::ranges::any_of(channels_, [](const auto& entry) { return !entry.second.live; });
 }
 
 bool Replay::place(std::string_view channel, const Position& position) {

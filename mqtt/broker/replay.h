@@ -39,6 +39,8 @@ class Replay final : private store::CatchUp::Follower, private Timer {
     /// The session needs what is behind `position`; of two positions the earlier one holds. False: it is
     /// behind on too many channels.
     [[nodiscard]] bool add(std::string_view channel, const Position& position);
+    /// The same, however many channels there are.
+    void add_always(std::string_view channel, const Position& position);
     /// Whether a message that comes live goes to the client now; it does not if it is read, was read or will
     /// be. `reset_to` is set as in Terms.
     bool lets_through(const MessagePtr& message, std::uint64_t& reset_to);
@@ -55,6 +57,8 @@ class Replay final : private store::CatchUp::Follower, private Timer {
     /// A subscription is gone: what no other one is about is not wanted any more.
     void unsubscribed(std::string_view filter);
     bool empty() const { return channels_.empty() && lists_.empty(); }
+    /// Whether there is anything to be read.
+    bool is_behind() const;
     /// f(channel, position), by channel: where the session is behind.
     void for_each(const std::function<void(const std::string&, const Position&)>& f) const;
 

@@ -45,6 +45,8 @@ SessionTable::SessionTable(Broker& broker, SessionDirectory& directory)
     : broker_(broker),
       directory_(directory),
       context_(limits_of(broker.config().limits), broker.store().epoch(), broker.shard().counters()),
+      saver_(*this),
+      recall_(*this),
       random_(std::random_device{}()) {
     broker_.add_clients(*this);
     context_.queue_room.watch(*this);

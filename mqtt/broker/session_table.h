@@ -12,6 +12,8 @@
 #include "mqtt/broker/broker.h"
 #include "mqtt/broker/client_session.h"
 #include "mqtt/broker/session_directory.h"
+#include "mqtt/broker/session_recall.h"
+#include "mqtt/broker/session_saver.h"
 #include "mqtt/session/context.h"
 
 namespace millrace::mqtt {
@@ -29,11 +31,16 @@ class SessionTable final : private ClientSource, private QueueCensus {
     Shard& shard() { return broker_.shard(); }
     SessionContext& context() { return context_; }
     SessionDirectory& directory() { return directory_; }
+    SessionSaver& saver() { return saver_; }
+    SessionRecall& recall() { return recall_; }
     std::size_t size() const { return sessions_.size(); }
 
     /// Finds, fetches or makes the session that `client` asks for; Client::begin follows, at once or later,
     /// unless the client is gone by then.
     void connect(Client& client, ConnectRequest request);
+    /// A session that the last process left; before the shard runs.
+    void restore(const store::RestoredSession& restored);
+    const std::vector<std::unique_ptr<ClientSession>>& seats() const { return sessions_; }
     /// A client id for a client that has none [MQTT-3.1.3-6].
     std::string new_client_id();
     /// Tells what a Replay has asked the store for from what another one has.
@@ -51,6 +58,8 @@ class SessionTable final : private ClientSource, private QueueCensus {
     Broker& broker_;
     SessionDirectory& directory_;
     SessionContext context_;
+    SessionSaver saver_;
+    SessionRecall recall_;
     std::vector<std::unique_ptr<ClientSession>> sessions_;
     std::mt19937_64 random_;
     std::uint32_t last_ticket_ = 0;

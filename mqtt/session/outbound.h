@@ -109,6 +109,9 @@ class Window {
     };
 
     std::size_t size() const { return size_; }
+    std::uint16_t last_id() const { return last_id_; }
+    /// The next packet id is the one behind `id`.
+    void go_on_after(std::uint16_t id) { last_id_ = id; }
     /// Takes the next free packet id. At most 65,535 may be in use.
     Slot& add(QueuedMessage item);
     /// nullptr: no such packet id is in use.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,6 +41,20 @@ struct ReceivedPublish {
     std::uint32_t sequence = 0;  ///< names this message among all of the session
 };
 
+/// What a session has that the store keeps, beside its subscriptions.
+struct KeptState {
+    std::int64_t id = 0;            ///< of the store's row
+    std::int64_t caught_up_us = 0;  ///< as in store::KeptSession
+    std::int64_t missed_us = 0;     ///< when the oldest message was committed that waits in the log; 0: none
+    std::int64_t disconnected_us = 0;  ///< 0: connected
+    /// When subscriptions were made, by filter, where that is later than caught_up_us.
+    std::map<std::string, std::int64_t> since_us;
+    bool saved = false;         ///< the store has it, or will
+    bool stale = true;          ///< the store has something else
+    bool listed = false;        ///< SessionSaver looks at it next time
+    bool owed_unknown = false;  ///< it was restored, and what it has missed before that is not looked up yet
+};
+
 /// The state of MQTT 5.0, 4.1. Belongs to one shard at a time and moves to another by message; its address
 /// stays the same. What an idle client does not need is not there.
 class Session {
@@ -53,9 +68,10 @@ class Session {
     const std::string& client_id() const { return client_id_; }
     std::int64_t created_us() const { return created_us_; }
 
-    std::uint32_t expiry_s = 0;      ///< after the connection has ended; kNeverExpires
-    std::uint32_t will_delay_s = 0;  ///< between the end of the connection and the will (3.1.3.2.2)
-    MessagePtr will;                 ///< to be published when the connection ends without a goodbye
+    std::uint32_t expiry_s = 0;       ///< after the connection has ended; kNeverExpires
+    std::uint32_t will_delay_s = 0;   ///< between the end of the connection and the will (3.1.3.2.2)
+    std::unique_ptr<KeptState> kept;  ///< nullptr: it ends with its connection, or with the process
+    MessagePtr will;                  ///< to be published when the connection ends without a goodbye
     static constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;
 
     using Subscriptions = std::vector<std::unique_ptr<Subscription>>;
@@ -69,6 +85,7 @@ class Session {
 
     Outbound& outbound();
     Outbound* find_outbound() { return outbound_.get(); }
+    std::uint16_t last_packet_id() const { return outbound_ ? outbound_->window.last_id() : 0; }
     /// Keeps a message until it can be sent, unless it would be over the limits.
     [[nodiscard]] DropReason queue(QueuedMessage item, SessionContext& context);
     QueuedMessage unqueue(Counters& counters);

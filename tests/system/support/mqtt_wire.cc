@@ -104,6 +104,16 @@ std::string mqtt_connect(int level, std::string_view client_id, std::string_view
     return mqtt_packet(0x10, body);
 }
 
+std::string mqtt_connect_again(int level, std::string_view client_id, unsigned expiry_s,
+                               std::string_view user, std::string_view password) {
+    const char flags = user.empty() ? '\0' : '\xc0';
+    std::string body = mqtt_string("MQTT") + static_cast<char>(level) + flags + mqtt_u16(60);
+    if (level == kMqtt5) body += "\x05\x11" + mqtt_u16(expiry_s >> 16) + mqtt_u16(expiry_s & 0xffff);
+    body += mqtt_string(client_id);
+    if (!user.empty()) body += mqtt_string(user) + mqtt_string(password);
+    return mqtt_packet(0x10, body);
+}
+
 std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos,
                            const std::map<std::string, std::string>& user_properties) {
     std::string body = mqtt_u16(id);

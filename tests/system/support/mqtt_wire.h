@@ -40,6 +40,9 @@ std::string mqtt_packet(unsigned first_byte, std::string_view body);
 /// With a password there is a user name, too.
 std::string mqtt_connect(int level, std::string_view client_id, std::string_view password = {},
                          bool clean_start = true);
+/// For a session that outlives its connection: in 5.0 by so many seconds.
+std::string mqtt_connect_again(int level, std::string_view client_id, unsigned expiry_s = 3600,
+                               std::string_view user = {}, std::string_view password = {});
 /// `user_properties` are for 5.0.
 std::string mqtt_subscribe(int level, std::uint16_t id, std::string_view filter, int qos,
                            const std::map<std::string, std::string>& user_properties = {});
@@ -78,6 +81,8 @@ class MqttConnection {
     /// Connects and waits for a CONNACK that says yes; throws otherwise.
     MqttConnection(std::uint16_t port, int level, std::string_view client_id, std::string_view password = {},
                    bool clean_start = true);
+    /// Sends nothing yet.
+    MqttConnection(std::uint16_t port, int level) : level_(level), socket_(port) {}
 
     int level() const { return level_; }
     bool send(std::string_view bytes) { return socket_.send(bytes); }
