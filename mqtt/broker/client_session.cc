@@ -289,14 +289,11 @@ void ClientSession::emit(const MessagePtr& message, const Match& match, const Sh
     const bool logged = message->seq() != 0 && share == nullptr;
     Terms terms = terms_of(*message, match, share);
     const bool can_wait = logged && match.qos != 0;
+    if (can_wait && session_->kept) table_.saver().touch(*this);
     if (logged && replay_) {
-        if (!replay_->lets_through(message, terms.reset_to)) {
-            if (can_wait && session_->kept) table_.saver().missed(*this, message->at_us());
-            return;
-        }
+        if (!replay_->lets_through(message, terms.reset_to)) return;
         if (replay_->empty()) replay_.reset();
     }
-    if (can_wait && session_->kept) table_.saver().touch(*this);
     if (client_ == nullptr && can_wait && leave_to_log(*message, terms.reset_to)) return;
     const Machine::DropReason reason = offer(message, terms);
     if (reason == nullptr || (can_wait && leave_to_log(*message, terms.reset_to))) return;
@@ -304,9 +301,11 @@ void ClientSession::emit(const MessagePtr& message, const Match& match, const Sh
 }
 
 bool ClientSession::leave_to_log(const Message& message, std::uint64_t reset_to) {
-    if (!fall_behind(message.channel(), message.seq() - 1, reset_to)) return false;
-    if (session_->kept) table_.saver().missed(*this, message.at_us());
-    return true;
+    Position position;
+    position.after = message.seq() - 1;
+    position.at_us = message.at_us();
+    position.reset_to = reset_to;
+    return fall_behind(message.channel(), position);
 }
 
 Machine::DropReason ClientSession::offer(const MessagePtr& message, const Terms& terms) {
@@ -319,10 +318,7 @@ void ClientSession::count_drop(Machine::DropReason reason) {
     (table_.shard().counters().*reason).add();
 }
 
-bool ClientSession::fall_behind(std::string_view channel, std::uint64_t after, std::uint64_t reset_to) {
-    Position position;
-    position.after = after;
-    position.reset_to = reset_to;
+bool ClientSession::fall_behind(std::string_view channel, const Position& position) {
     if (!make_replay().add(channel, position)) return false;
     if (client_ != nullptr) replay_->go_on();
     return true;

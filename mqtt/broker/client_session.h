@@ -85,9 +85,9 @@ class ClientSession final : public Subscriber, private Timer {
     void recalled(const std::vector<store::Owed>& owed);
 
     void deliver(const MessagePtr& message, const Match& match) override;
-    /// Everything behind `after` is to be read from the log, now or when the client is there again. False: it
+    /// Everything behind it is to be read from the log, now or when the client is there again. False: it
     /// is behind on `limits.session_positions` channels already.
-    [[nodiscard]] bool fall_behind(std::string_view channel, std::uint64_t after, std::uint64_t reset_to = 0);
+    [[nodiscard]] bool fall_behind(std::string_view channel, const Position& position);
     /// History, before the session is subscribed to `filter`.
     ReplayAnswer ask_for_history(std::string_view filter, const ReplayRequest& request);
     /// Whether the session may have history of the channel, and follows it by no subscription but `filter`.
@@ -115,8 +115,7 @@ class ClientSession final : public Subscriber, private Timer {
     Session* session() const { return session_.get(); }
     /// Whether it is on its way between two shards.
     bool is_moving() const { return state_ != State::active || hand_over_ != nullptr; }
-    /// Whether messages of stored channels wait for it in the log.
-    bool is_behind() const { return replay_ != nullptr && replay_->is_behind(); }
+    const Replay* replay() const { return replay_.get(); }
     std::size_t index() const { return index_; }
     void set_index(std::size_t index) { index_ = static_cast<std::uint32_t>(index); }
 

@@ -56,10 +56,16 @@ void Replay::add_always(std::string_view channel, const Position& position) {
     if (position.after >= have.after) return;
     if (catch_up_ && reading_ == at) abandon();
     have.after = position.after;
+    have.at_us = position.at_us;
 }
 
-bool Replay::is_behind() const {
-    return std::ranges::any_of(channels_, [](const auto& entry) { return !entry.second.live; });
+std::optional<std::int64_t> Replay::oldest_us() const {
+    std::optional<std::int64_t> oldest;
+    for (const auto& [name, channel] : channels_) {
+        const std::int64_t at_us = channel.position.at_us;
+        if (!channel.live && at_us < oldest.value_or(at_us + 1)) oldest = at_us;
+    }
+    return oldest;
 }
 
 bool Replay::place(std::string_view channel, const Position& position) {
@@ -270,6 +276,7 @@ void Replay::send(const MessagePtr& message) {
     full_ = sent == Sent::no_room;
     if (full_) return;
     position.after = message->seq();
+    position.at_us = message->at_us();
     if (sent == Sent::yes) position.reset_to = 0;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ class ClientSession;
 /// Where a session is on a stored channel.
 struct Position {
     std::uint64_t after = 0;     ///< everything up to it is sent, or waits in the session
+    std::int64_t at_us = 0;      ///< nothing behind it was committed earlier than this
     std::uint64_t reset_to = 0;  ///< as in Terms; the client has still to be told
     std::uint32_t newest = 0;    ///< not 0: so many of the newest; `after` follows when they are looked up
     bool same_epoch = true;      ///< false: `after` is of another store's life
@@ -57,8 +59,8 @@ class Replay final : private store::CatchUp::Follower, private Timer {
     /// A subscription is gone: what no other one is about is not wanted any more.
     void unsubscribed(std::string_view filter);
     bool empty() const { return channels_.empty() && lists_.empty(); }
-    /// Whether there is anything to be read.
-    bool is_behind() const;
+    /// What is to be read was committed then or later; no value: there is nothing.
+    std::optional<std::int64_t> oldest_us() const;
     /// f(channel, position), by channel: where the session is behind.
     void for_each(const std::function<void(const std::string&, const Position&)>& f) const;
 

@@ -73,14 +73,12 @@ void SessionRecall::forget(const ClientSession& seat) {
 void ClientSession::recalled(const std::vector<store::Owed>& owed) {
     KeptState& kept = *session_->kept;
     kept.owed_unknown = false;
-    if (owed.empty()) return;
-    if (!replay_) replay_ = std::make_unique<Replay>(*this);
     for (const store::Owed& channel : owed) {
         Position position;
         position.after = channel.after;
-        replay_->add_always(channel.channel, position);
+        position.at_us = kept.caught_up_us + 1;
+        make_replay().add_always(channel.channel, position);
     }
-    kept.missed_us = kept.caught_up_us + 1;
 }
 
 namespace {

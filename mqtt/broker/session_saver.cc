@@ -41,8 +41,10 @@ void SessionSaver::connected(ClientSession& seat) {
     if (keeper() == nullptr) return;
     Session& session = *seat.session();
     if (session.expiry_s == 0) {
-        if (session.kept) ended(session);
-        return forget(seat);
+        forget(seat);
+        ended(session);
+        session.kept.reset();
+        return;
     }
     if (!session.kept) {
         session.kept = std::make_unique<KeptState>();
@@ -116,12 +118,6 @@ void SessionSaver::touch(ClientSession& seat) {
     list(seat);
 }
 
-void SessionSaver::missed(ClientSession& seat, std::int64_t at_us) {
-    std::int64_t& missed_us = seat.session()->kept->missed_us;
-    if (missed_us == 0 || at_us < missed_us) missed_us = at_us;
-    list(seat);
-}
-
 void SessionSaver::list(ClientSession& seat) {
     if (std::exchange(seat.session()->kept->listed, true)) return;
     listed_.push_back(&seat);
@@ -165,13 +161,13 @@ bool SessionSaver::save(ClientSession& seat) {
     return settled && !kept.stale && !seat.is_moving();
 }
 
-std::int64_t SessionSaver::caught_up(ClientSession& seat) const {
+std::int64_t SessionSaver::caught_up(const ClientSession& seat) const {
     Session& session = *seat.session();
-    KeptState& kept = *session.kept;
+    const KeptState& kept = *session.kept;
     if (seat.is_moving() || kept.owed_unknown) return kept.caught_up_us;
-    if (seat.client() != nullptr && !seat.is_behind()) kept.missed_us = 0;
     std::int64_t through = std::min(horizon_us_, oldest_outstanding_us(session) - 1);
-    if (kept.missed_us != 0) through = std::min(through, kept.missed_us - 1);
+    if (seat.replay() != nullptr)
+        through = std::min(through, seat.replay()->oldest_us().value_or(horizon_us_ + 1) - 1);
     return std::max(kept.caught_up_us, through);
 }
 

@@ -46,8 +46,6 @@ class SessionSaver final : private Timer {
 
     /// A message of a stored channel is on its way to the client of a session that is kept, with QoS 1 or 2.
     void touch(ClientSession& seat);
-    /// One that was committed at `at_us` waits in the log and not in the session.
-    void missed(ClientSession& seat, std::int64_t at_us);
 
     /// Before the process ends, when the lanes have.
     void settle(std::int64_t horizon_us) { horizon_us_ = horizon_us; }
@@ -62,7 +60,7 @@ class SessionSaver final : private Timer {
     bool push(ClientSession& seat, store::SessionChange change);
     store::SessionChange change_of(const ClientSession& seat) const;
     store::KeptSubscription kept_of(const ClientSession& seat, const Subscription& subscription) const;
-    std::int64_t caught_up(ClientSession& seat) const;
+    std::int64_t caught_up(const ClientSession& seat) const;
     store::SessionKeeper* keeper() const;
 
     SessionTable& table_;

@@ -43,9 +43,8 @@ struct ReceivedPublish {
 
 /// What a session has that the store keeps, beside its subscriptions.
 struct KeptState {
-    std::int64_t id = 0;            ///< of the store's row
-    std::int64_t caught_up_us = 0;  ///< as in store::KeptSession
-    std::int64_t missed_us = 0;     ///< when the oldest message was committed that waits in the log; 0: none
+    std::int64_t id = 0;               ///< of the store's row
+    std::int64_t caught_up_us = 0;     ///< as in store::KeptSession
     std::int64_t disconnected_us = 0;  ///< 0: connected
     /// When subscriptions were made, by filter, where that is later than caught_up_us.
     std::map<std::string, std::int64_t> since_us;

@@ -16,13 +16,15 @@ namespace millrace::testing {
 
 /// What logs and readers of one MemoryBackend share with the test, which may change the flags at any time.
 struct MemoryStore {
-    std::atomic<bool> away{false};   ///< every call fails with store_unavailable
-    std::atomic<bool> stuck{false};  ///< commits and reads wait until this is false
-    std::int64_t at_us = 1'792'000'000'123'000;
+    std::atomic<bool> away{false};               ///< every call fails with store_unavailable
+    std::atomic<bool> stuck{false};              ///< commits and reads wait until this is false
+    std::int64_t at_us = 1'792'000'000'123'000;  ///< of every message; 0: by the clock, each later
+    bool keeps_sessions = false;
 
     using Channel = std::vector<MessagePtr>;
     Guarded<std::map<std::string, Channel, std::less<>>> channels;
     Guarded<std::map<std::string, std::uint64_t, std::less<>>> floors;  ///< of what was trimmed
+    Guarded<std::map<std::int64_t, store::RestoredSession>> sessions;
 
     /// The newest seq ever assigned.
     std::uint64_t last(const std::string& name, const Channel& channel) {
@@ -58,20 +60,22 @@ class MemoryLog final : public store::Log {
         if (shared_.away) return Errc::store_unavailable;
         return std::vector<store::Receipt>{};
     }
+    void stamp_after(std::int64_t us) override { last_us_ = std::max(last_us_, us); }
 
   private:
-    store::Receipt append_one(MemoryStore::Channel& channel, std::uint64_t seq,
-                              const MessagePtr& message) const {
+    store::Receipt append_one(MemoryStore::Channel& channel, std::uint64_t seq, const MessagePtr& message) {
         for (const MessagePtr& stored : channel) {
             if (message->id().empty() || stored->id() != message->id()) continue;
             return {.seq = stored->seq(), .at_us = stored->at_us(), .repeated = true};
         }
-        message->stamp(seq, shared_.at_us);
+        last_us_ = std::max(wall_clock_us(), last_us_ + 1);
+        message->stamp(seq, shared_.at_us != 0 ? shared_.at_us : last_us_);
         channel.push_back(message);
         return {.seq = message->seq(), .at_us = message->at_us(), .repeated = false};
     }
 
     MemoryStore& shared_;
+    std::int64_t last_us_ = 0;
 };
 
 class MemoryReader final : public store::Reader {
@@ -172,6 +176,58 @@ class MemoryMaintenance final : public store::Maintenance {
     MemoryStore& shared_;
 };
 
+class MemorySessions final : public store::SessionLog {
+  public:
+    explicit MemorySessions(MemoryStore& shared) : shared_(shared) {}
+
+    error_code apply(std::span<const store::SessionChange> changes, bool) override {
+        shared_.wait_while_stuck();
+        if (shared_.away) return Errc::store_unavailable;
+        auto sessions = shared_.sessions.lock();
+        for (const store::SessionChange& change : changes) {
+            const std::int64_t id = change.session.id;
+            if (change.ended) {
+                sessions->erase(id);
+                continue;
+            }
+            store::RestoredSession& kept = (*sessions)[id];
+            kept.session = change.session;
+            for (const auto& [filter, subscription] : change.subscriptions) {
+                std::erase_if(kept.subscriptions, [&](const auto& known) { return known.filter == filter; });
+                if (subscription) kept.subscriptions.push_back(*subscription);
+            }
+        }
+        return {};
+    }
+    Result<std::vector<store::RestoredSession>> load() override {
+        std::vector<store::RestoredSession> all;
+        for (const auto& [id, session] : *shared_.sessions.lock()) all.push_back(session);
+        return all;
+    }
+    Result<std::vector<store::ChannelNews>> news(std::int64_t us) override {
+        std::vector<store::ChannelNews> news;
+        std::int64_t id = 0;
+        for (const auto& [name, channel] : *shared_.channels.lock()) {
+            ++id;
+            if (!channel.empty() && channel.back()->at_us() > us)
+                news.push_back({id, name, channel.back()->at_us()});
+        }
+        return news;
+    }
+    Result<std::uint64_t> position(std::int64_t channel_id, std::int64_t us) override {
+        shared_.wait_while_stuck();
+        std::uint64_t seq = 0;
+        auto channels = shared_.channels.lock();
+        for (const MessagePtr& message : std::next(channels->begin(), channel_id - 1)->second) {
+            if (message->at_us() <= us) seq = message->seq();
+        }
+        return seq;
+    }
+
+  private:
+    MemoryStore& shared_;
+};
+
 class MemoryBackend final : public store::Backend {
   public:
     /// `shared` outlives the backend.
@@ -181,6 +237,9 @@ class MemoryBackend final : public store::Backend {
     std::unique_ptr<store::Reader> open_reader() override { return std::make_unique<MemoryReader>(shared_); }
     std::unique_ptr<store::Maintenance> open_maintenance() override {
         return std::make_unique<MemoryMaintenance>(shared_);
+    }
+    std::unique_ptr<store::SessionLog> open_sessions() override {
+        return shared_.keeps_sessions ? std::make_unique<MemorySessions>(shared_) : nullptr;
     }
 
   private:

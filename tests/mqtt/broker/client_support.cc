@@ -7,7 +7,7 @@
 #include <thread>
 #include <unistd.h>
 
-#include "tests/support/memory_log.h"
+#include "tests/mqtt/broker/test_memory.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -21,18 +21,25 @@ config::ChannelRule rule(std::string match, bool store) {
 
 }  // namespace
 
-struct TestServer::Memory {
-    millrace::testing::MemoryStore store;
-};
+TestServer::Memory TestServer::keeping_memory() {
+    Memory memory = std::make_shared<TestMemory>();
+    memory->at_us = 0;
+    memory->keeps_sessions = true;
+    return memory;
+}
 
 TestServer::TestServer(unsigned shards, const std::function<void(config::Config&)>& adjust)
-    : memory_(std::make_unique<Memory>()) {
+    : TestServer(shards, std::make_shared<TestMemory>(), adjust) {
+    memory_->at_us = wall_clock_us();
+}
+
+TestServer::TestServer(unsigned shards, Memory memory, const std::function<void(config::Config&)>& adjust)
+    : memory_(std::move(memory)) {
     config_.channels = {rule("stored/#", true), rule("#", false)};
     if (adjust) adjust(config_);
-    memory_->store.at_us = wall_clock_us();
     authoriser_ = std::make_unique<access::Authoriser>(config_);
-    store_ = std::make_unique<store::Store>(
-        std::make_unique<millrace::testing::MemoryBackend>(memory_->store), store::Limits{}, distributor_);
+    store_ = std::make_unique<store::Store>(std::make_unique<millrace::testing::MemoryBackend>(*memory_),
+                                            store::Limits{}, distributor_);
     context_.config = &config_;
     context_.store = store_.get();
     context_.brokers.resize(shards);
@@ -42,10 +49,12 @@ TestServer::TestServer(unsigned shards, const std::function<void(config::Config&
         context_.brokers[i] = brokers_[i].get();
         tables_.push_back(std::make_unique<SessionTable>(*brokers_[i], directory_));
     }
+    if (store_->sessions() != nullptr) restore_sessions(*store_, tables_);
 }
 
 TestServer::~TestServer() {
     store_->drain();
+    if (store_->sessions() != nullptr) store_->sessions()->stop();
     tables_.clear();
     brokers_.clear();
     shards_.clear();
@@ -75,8 +84,8 @@ void TestServer::pass(int seconds) {
     turn();
 }
 
-bool TestServer::turn_until(const std::function<bool()>& done) {
-    const TimePoint end = steady_now() + Milliseconds{10'000};
+bool TestServer::turn_until(const std::function<bool()>& done, Milliseconds longest) {
+    const TimePoint end = steady_now() + longest;
     while (!done()) {
         if (steady_now() > end) return false;
         turn_once(Milliseconds{1});
@@ -97,19 +106,19 @@ std::uint64_t TestServer::sum(Counter Counters::*counter) {
 }
 
 void TestServer::hold_store() {
-    memory_->store.stuck = true;
+    memory_->stuck = true;
 }
 
 void TestServer::release_store() {
-    memory_->store.release();
+    memory_->release();
 }
 
 void TestServer::set_store_away(bool away) {
-    memory_->store.away = away;
+    memory_->away = away;
 }
 
 void TestServer::trim(const std::string& channel, std::size_t keep) {
-    auto channels = memory_->store.channels.lock();
+    auto channels = memory_->channels.lock();
     auto& messages = (*channels)[channel];
     messages.erase(messages.begin(), messages.end() - static_cast<std::ptrdiff_t>(keep));
 }

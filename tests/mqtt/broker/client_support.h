@@ -19,12 +19,20 @@
 
 namespace millrace::mqtt {
 
+struct TestMemory;  // test_memory.h
+
 /// One server of several shards, all on the test's thread. `stored/#` is stored in memory, everything else is
 /// live.
 class TestServer {
   public:
+    using Memory = std::shared_ptr<TestMemory>;
     explicit TestServer(unsigned shards, const std::function<void(config::Config&)>& adjust = {});
+    /// A process that begins with what others have left in a store that keeps sessions.
+    TestServer(unsigned shards, Memory memory, const std::function<void(config::Config&)>& adjust = {});
+    /// As a process that is killed.
     ~TestServer();
+    /// An empty store that keeps sessions.
+    static Memory keeping_memory();
 
     /// The client's end of a new connection.
     int connect(unsigned shard, bool websocket = false);
@@ -32,8 +40,8 @@ class TestServer {
     void turn(int rounds = 12);
     /// Lets the timers of all shards see a clock that is `seconds` further on, for good; then turns.
     void pass(int seconds);
-    /// Turns until `done`, for ten seconds at most.
-    bool turn_until(const std::function<bool()>& done);
+    /// Turns until `done`, but not for longer.
+    bool turn_until(const std::function<bool()>& done, Milliseconds longest = Milliseconds{10'000});
     Shard& shard(unsigned index) { return *shards_[index]; }
     SessionTable& sessions(unsigned index) { return *tables_[index]; }
     SessionDirectory& directory() { return directory_; }
@@ -50,11 +58,9 @@ class TestServer {
     void trim(const std::string& channel, std::size_t keep);
 
   private:
-    struct Memory;
-
     void turn_once(Milliseconds longest);
 
-    std::unique_ptr<Memory> memory_;
+    Memory memory_;
     config::Config config_;
     Milliseconds passed_{0};
     BrokerContext context_;
