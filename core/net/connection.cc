@@ -283,7 +283,7 @@ void ConnectionTable::resume_waiting() {
         connection->resuming_ = false;
         connection->paused_ = false;
         connection->watch();
-        if (!connection->kept_.empty() || connection->next_protocol_)
+        if (!connection->kept_.empty() || upgrades_.contains(connection->slot_))
             connection->kept_.consume(connection->offer(connection->kept_.view()));
     }
 }
@@ -294,9 +294,9 @@ void ConnectionTable::destroy_closed() {
         Slot& slot = slots_[id.slot];
         Connection& connection = *slot.connection;
         if (connection.protocol_) connection.protocol_->on_closed(reason);
+        upgrades_.erase(id.slot);
         slot.connection.reset();
         slot.generation = 0;
-        upgrades_.erase(id.slot);
         if (!addresses_.empty()) forget_address(id.slot);
         free_.push_back(id.slot);
         --open_;
