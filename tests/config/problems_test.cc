@@ -6,8 +6,8 @@
 namespace millrace::config {
 namespace {
 
-using HasSubstr;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::optional<std::string> empty_environment(const std::string&) {
