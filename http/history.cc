@@ -19,6 +19,10 @@ std::string_view read_range(const Request& request, std::size_t limit_max, store
     std::optional<std::uint64_t> limit;
     if (!read_number(request.query, "after", range.after)) return "`after` must be a number";
     if (!read_number(request.query, "before", range.before)) return "`before` must be a number";
+    if (!read_time(request.query, "since", range.since_us))
+        return "`since` must be a time of RFC 3339, or milliseconds since 1970";
+    if (!read_time(request.query, "until", range.until_us))
+        return "`until` must be a time of RFC 3339, or milliseconds since 1970";
     if (!read_number(request.query, "limit", limit) || limit == 0U)
         return "`limit` must be a positive number";
     const std::uint64_t wanted = std::min<std::uint64_t>(limit.value_or(100), limit_max);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/time_text.h"
+
 namespace millrace::http {
 
 std::optional<std::string> percent_decode(std::string_view text) {
@@ -38,6 +40,21 @@ bool read_number(std::string_view query, std::string_view name, std::optional<st
     const auto text = query_parameter(query, name);
     if (text) value = parse_number(*text);
     return !text || value;
+}
+
+bool read_time(std::string_view query, std::string_view name, std::optional<std::int64_t>& value_us) {
+    const auto encoded = query_parameter(query, name);
+    if (!encoded) return true;
+    const std::optional<std::string> text = percent_decode(*encoded);
+    if (!text) return false;
+    constexpr std::uint64_t kMillisecondsMax = 253'402'300'800'000;  // the year 10000
+    const auto milliseconds = parse_number(*text);
+    if (milliseconds && *milliseconds <= kMillisecondsMax) {
+        value_us = static_cast<std::int64_t>(*milliseconds) * 1000;
+    } else if (!milliseconds) {
+        value_us = parse_rfc3339(*text);
+    }
+    return value_us.has_value();
 }
 
 bool match_path(std::string_view pattern, std::string_view path, std::string_view& parameter) {

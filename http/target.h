@@ -19,6 +19,10 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
 /// Reads a parameter that is a number. False: it is there and is none.
 bool read_number(std::string_view query, std::string_view name, std::optional<std::uint64_t>& value);
 
+/// Reads a parameter that is a moment: RFC 3339, or milliseconds since 1970. In microseconds since then.
+/// False: it is there and is none.
+bool read_time(std::string_view query, std::string_view name, std::optional<std::int64_t>& value_us);
+
 /// Whether `path` has the form of `pattern`, where a name in braces stands for one whole, non-empty segment,
 /// which is then found in `parameter`.
 bool match_path(std::string_view pattern, std::string_view path, std::string_view& parameter);

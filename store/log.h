@@ -58,11 +58,13 @@ class Log {
     virtual void stamp_after(std::int64_t) {}
 };
 
-/// Which part of a channel's history is wanted. With neither bound: the newest `limit`.
+/// Which part of a channel's history is wanted. With no bound: the newest `limit`.
 struct Range {
     std::string channel;
     std::optional<std::uint64_t> after;   ///< only seq > after; the oldest `limit` of those
     std::optional<std::uint64_t> before;  ///< only seq < before; without `after` the newest `limit` of those
+    std::optional<std::int64_t> since_us = {};  ///< only what was committed at this time or later; as `after`
+    std::optional<std::int64_t> until_us = {};  ///< only what was committed earlier; as `before`
     std::uint32_t limit = 100;
 };
 

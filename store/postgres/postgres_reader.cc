@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "store/flags.h"
+#include "store/time_range.h"
 
 namespace millrace::store::postgres {
 namespace {
@@ -38,6 +39,9 @@ select m.seq, at, flags, payload, m.id, client, properties, expiry_s, dbo_id, ro
 from (select channel_id, max(seq) as seq from millrace.message where flags & 8 <> 0 group by channel_id) newest
 join millrace.message m on m.channel_id = newest.channel_id and m.seq = newest.seq
 join millrace.channel c on c.id = m.channel_id)sql";
+
+constexpr const char* kCommittedAt =
+    "select at from millrace.message where channel_id = $1::bigint and seq = $2::bigint";
 
 std::int64_t to_sql(std::uint64_t seq) {
     return static_cast<std::int64_t>(std::min<std::uint64_t>(seq, std::numeric_limits<std::int64_t>::max()));
@@ -73,10 +77,21 @@ error_code PostgresReader::connect() {
     if (!error) error = connection_.prepare("ascending", rows_query("asc").c_str());
     if (!error) error = connection_.prepare("descending", rows_query("desc").c_str());
     if (!error) error = connection_.prepare("retained", kRetained);
+    if (!error) error = connection_.prepare("committed_at", kCommittedAt);
     if (!error) return {};
     spdlog::warn("PostgreSQL: {}", connection_.message());
     connection_.close();
     return Errc::store_unavailable;
+}
+
+Result<std::int64_t> PostgresReader::committed_at(std::int64_t channel_id, std::uint64_t seq) {
+    Parameters parameters;
+    parameters.add(channel_id);
+    parameters.add(to_sql(seq));
+    const Result<Answer> answer = connection_.execute("committed_at", parameters);
+    if (!answer) return answer.error();
+    return answer->rows() == 0 ? std::numeric_limits<std::int64_t>::min()
+                               : answer->integer(0, 0) + kEpochOffset_us;
 }
 
 error_code PostgresReader::read_messages(const Range& range, std::int64_t channel_id, Page& page) {
@@ -105,7 +120,11 @@ Result<Page> PostgresReader::try_read(const Range& range) {
     if (bounds->rows() == 0) return page;
     page.first = static_cast<std::uint64_t>(bounds->integer(0, 1));
     page.last = static_cast<std::uint64_t>(bounds->integer(0, 2));
-    if (const error_code error = read_messages(range, bounds->integer(0, 0), page)) return error;
+    const std::int64_t channel_id = bounds->integer(0, 0);
+    const auto at = [&](std::uint64_t seq) { return committed_at(channel_id, seq); };
+    const Result<Range> positions = by_position(range, page, at);
+    if (!positions) return positions.error();
+    if (const error_code error = read_messages(*positions, channel_id, page)) return error;
     if (!page.messages.empty()) {
         // Written between the two statements.
         page.last = std::max(page.last, page.messages.back()->seq());

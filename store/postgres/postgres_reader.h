@@ -16,6 +16,7 @@ class PostgresReader final : public Reader {
   private:
     error_code connect();
     Result<Page> try_read(const Range& range);
+    Result<std::int64_t> committed_at(std::int64_t channel_id, std::uint64_t seq);
     error_code read_messages(const Range& range, std::int64_t channel_id, Page& page);
 
     const std::string url_;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "store/flags.h"
+#include "store/time_range.h"
 
 namespace millrace::store::sqlite {
 namespace {
@@ -50,9 +51,23 @@ error_code SqliteReader::connect() {
         std::string(kColumns) + "where channel_id = ? and seq > ? and seq < ? order by seq limit ?");
     Result<Statement> descending = database_.prepare(
         std::string(kColumns) + "where channel_id = ? and seq > ? and seq < ? order by seq desc limit ?");
-    if (!bounds || !ascending || !descending) return Errc::store_unavailable;
-    statements_ = {std::move(*bounds), std::move(*ascending), std::move(*descending)};
+    Result<Statement> committed_at =
+        database_.prepare("select at from message where channel_id = ? and seq = ?");
+    if (!bounds || !ascending || !descending || !committed_at) return Errc::store_unavailable;
+    statements_ = {std::move(*bounds), std::move(*ascending), std::move(*descending),
+                   std::move(*committed_at)};
     return {};
+}
+
+Result<std::int64_t> SqliteReader::committed_at(std::int64_t channel_id, std::uint64_t seq) {
+    Statement& statement = statements_.committed_at;
+    statement.bind(1, channel_id);
+    statement.bind(2, to_sql(seq));
+    const Result<bool> row = statement.step();
+    if (!row) return row.error();
+    const std::int64_t at = *row ? statement.integer(0) : std::numeric_limits<std::int64_t>::min();
+    statement.reset();
+    return at;
 }
 
 error_code SqliteReader::read_messages(const Range& range, std::int64_t channel_id, Page& page) {
@@ -86,7 +101,10 @@ Result<Page> SqliteReader::read_snapshot(const Range& range) {
     page.first = static_cast<std::uint64_t>(statements_.bounds.integer(1));
     page.last = static_cast<std::uint64_t>(statements_.bounds.integer(2));
     statements_.bounds.reset();
-    if (const error_code error = read_messages(range, channel_id, page)) return error;
+    const auto at = [&](std::uint64_t seq) { return committed_at(channel_id, seq); };
+    const Result<Range> positions = by_position(range, page, at);
+    if (!positions) return positions.error();
+    if (const error_code error = read_messages(*positions, channel_id, page)) return error;
     return page;
 }
 

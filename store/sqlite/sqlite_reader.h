@@ -18,10 +18,12 @@ class SqliteReader final : public Reader {
         Statement bounds;
         Statement ascending;
         Statement descending;
+        Statement committed_at;
     };
 
     error_code connect();
     Result<Page> read_snapshot(const Range& range);
+    Result<std::int64_t> committed_at(std::int64_t channel_id, std::uint64_t seq);
     error_code read_messages(const Range& range, std::int64_t channel_id, Page& page);
 
     const std::string path_;

@@ -143,6 +143,26 @@ TEST_P(LogRange, BothBoundsAreOpenAndReadUpwards) {
     EXPECT_FALSE(read({.channel = "a", .after = 2, .before = 6, .limit = 3}).more);
 }
 
+TEST_P(LogRange, TimesAreBoundsToo) {
+    const std::vector<MessagePtr> all = read({.channel = "a"}).messages;
+    ASSERT_EQ(all.size(), 10u);
+    const std::int64_t later = append({text_message("a", "later")})[0].at_us;
+    const std::int64_t latest = append({text_message("a", "latest")})[0].at_us;
+    EXPECT_THAT(seqs(read({.channel = "a", .since_us = later})), ElementsAre(11, 12));
+    EXPECT_THAT(seqs(read({.channel = "a", .since_us = later, .limit = 1})), ElementsAre(11));
+    EXPECT_THAT(seqs(read({.channel = "a", .since_us = later, .until_us = latest})), ElementsAre(11));
+    EXPECT_THAT(seqs(read({.channel = "a", .until_us = later, .limit = 2})), ElementsAre(9, 10));
+    EXPECT_THAT(seqs(read({.channel = "a", .after = 11, .since_us = later})), ElementsAre(12));
+    EXPECT_THAT(seqs(read({.channel = "a", .before = 12, .since_us = later})), ElementsAre(11));
+    EXPECT_TRUE(read({.channel = "a", .since_us = latest + 1}).messages.empty());
+    EXPECT_TRUE(read({.channel = "a", .until_us = all.front()->at_us()}).messages.empty());
+    EXPECT_EQ(read({.channel = "a", .since_us = 0}).messages.size(), 12u);
+    EXPECT_TRUE(read({.channel = "nobody", .since_us = 0}).messages.empty());
+    const std::unique_ptr<Maintenance> maintenance = backend_->open_maintenance();
+    EXPECT_EQ(*maintenance->trim({.channel = "a", .before_seq = 12}), 11U);
+    EXPECT_THAT(seqs(read({.channel = "a", .since_us = 0})), ElementsAre(12));
+}
+
 TEST_P(LogRange, EdgesAreEmptyPages) {
     constexpr std::uint64_t kMost = ~std::uint64_t{0};
     for (const Range& range :

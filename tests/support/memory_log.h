@@ -89,14 +89,16 @@ class MemoryReader final : public store::Reader {
         auto channels = shared_.channels.lock();
         const MemoryStore::Channel& channel = (*channels)[range.channel];
         for (const MessagePtr& message : channel) {
-            const bool wanted =
-                message->seq() > range.after.value_or(0) && (!range.before || message->seq() < *range.before);
+            const bool wanted = message->seq() > range.after.value_or(0) &&
+                                (!range.before || message->seq() < *range.before) &&
+                                (!range.since_us || message->at_us() >= *range.since_us) &&
+                                (!range.until_us || message->at_us() < *range.until_us);
             if (wanted) page.messages.push_back(message);
         }
         page.first = channel.empty() ? 0 : channel.front()->seq();
         page.last = shared_.last(range.channel, channel);
         page.more = page.messages.size() > range.limit;
-        if (page.more && range.after) {
+        if (page.more && (range.after || range.since_us)) {
             page.messages.resize(range.limit);
         } else if (page.more) {
             page.messages.erase(page.messages.begin(), page.messages.end() - range.limit);
