@@ -89,11 +89,11 @@ class MemoryReader final : public store::Reader {
         auto channels = shared_.channels.lock();
         const MemoryStore::Channel& channel = (*channels)[range.channel];
         for (const MessagePtr& message : channel) {
-            const bool wanted = message->seq() > range.after.value_or(0) &&
-                                (!range.before || message->seq() < *range.before) &&
-                                (!range.since_us || message->at_us() >= *range.since_us) &&
-                                (!range.until_us || message->at_us() < *range.until_us);
-            if (wanted) page.messages.push_back(message);
+            const bool by_seq = message->seq() > range.after.value_or(0) &&
+                                message->seq() < range.before.value_or(~std::uint64_t{0});
+            const bool by_time = message->at_us() >= range.since_us.value_or(INT64_MIN) &&
+                                 message->at_us() < range.until_us.value_or(INT64_MAX);
+            if (by_seq && by_time) page.messages.push_back(message);
         }
         page.first = channel.empty() ? 0 : channel.front()->seq();
         page.last = shared_.last(range.channel, channel);
@@ -166,13 +166,11 @@ class MemoryMaintenance final : public store::Maintenance {
 
   private:
     store::ChannelInfo info(const std::string& name, const MemoryStore::Channel& channel) {
-        store::ChannelInfo info;
-        info.id = 1;
-        info.name = name;
-        info.first = channel.empty() ? 0 : channel.front()->seq();
-        info.last = shared_.last(name, channel);
-        info.oldest_us = channel.empty() ? 0 : channel.front()->at_us();
-        return info;
+        return {.id = 1,
+                .name = name,
+                .first = channel.empty() ? 0 : channel.front()->seq(),
+                .last = shared_.last(name, channel),
+                .oldest_us = channel.empty() ? 0 : channel.front()->at_us()};
     }
 
     MemoryStore& shared_;

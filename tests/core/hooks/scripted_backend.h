@@ -42,7 +42,7 @@ class ScriptedBackend {
         boost::system::error_code unimportant;
         Tcp::socket(context_).connect(acceptor_.local_endpoint(), unimportant);
         thread_.join();
-        for (const int descriptor : *open_.lock()) ::shutdown(descriptor, SHUT_RDWR);
+        end_connections();
         for (std::thread& connection : connections_) connection.join();
     }
     ScriptedBackend(const ScriptedBackend&) = delete;
@@ -61,6 +61,10 @@ class ScriptedBackend {
     }
 
   private:
+    void end_connections() {
+        const auto open = open_.lock();
+        for (const int descriptor : *open) ::shutdown(descriptor, SHUT_RDWR);
+    }
     void accept() {
         for (;;) {
             auto socket = std::make_unique<Tcp::socket>(acceptor_.accept());

@@ -40,6 +40,12 @@ class Actor {
     void await() {
         if (!fresh_) next();
     }
+    /// What was asked for may be answered later than a PINGREQ: our SUBACK waits for the store.
+    void await_answer(PacketType type) {
+        while (const std::optional<MqttPacket> packet = next()) {
+            if (packet->type() == type) return;
+        }
+    }
     void await_end() {
         while (next()) {
         }
@@ -156,6 +162,8 @@ class Stage {
         const std::uint16_t id = verb == "ack" ? actor.last_received_id() : actor.next_id();
         actor.send_step(packet_of(words, level_, id, name));
         if (verb == "disconnect") actor.await_end();
+        if (verb == "sub") actor.await_answer(PacketType::suback);
+        if (verb == "unsub") actor.await_answer(PacketType::unsuback);
         if (verb != "raw") settle();
     }
     void second_connect(Actor& actor, const std::string& name) {
