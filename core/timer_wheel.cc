@@ -1,6 +1,7 @@
 #include "core/timer_wheel.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace millrace {
 namespace {
@@ -40,7 +41,9 @@ void TimerWheel::insert(Timer& timer) {
     while (level + 1 < kLevels && distance >= (std::int64_t{1} << (kBits * (level + 1)))) ++level;
     const std::int64_t reach = (std::int64_t{1} << (kBits * kLevels)) - 1;
     const std::int64_t tick = std::min(timer.due_tick_, tick_ + reach);
-    Timer*& slot = slots_[level][static_cast<std::size_t>(tick >> (kBits * level)) & (kSlots - 1)];
+    const std::size_t index = static_cast<std::size_t>(tick >> (kBits * level)) & (kSlots - 1);
+    if (level == 0) taken_ |= std::uint64_t{1} << index;
+    Timer*& slot = slots_[level][index];
     timer.next_ = slot;
     if (slot != nullptr) slot->previous_ = &timer.next_;
     timer.previous_ = &slot;
@@ -74,17 +77,22 @@ void TimerWheel::advance() {
     }
 }
 
-Milliseconds TimerWheel::until_next(Milliseconds longest) const {
-    // Only the lowest level is looked at: beyond it the shard wakes at the next cascade, twice a second.
-    for (std::int64_t ahead = 1; ahead <= static_cast<std::int64_t>(kSlots); ++ahead) {
-        const std::int64_t tick = tick_ + ahead;
-        const bool cascades = (tick & static_cast<std::int64_t>(kSlots - 1)) == 0;
-        if (slots_[0][static_cast<std::size_t>(tick) & (kSlots - 1)] != nullptr || cascades) {
-            const Milliseconds wait{tick * kTickMs - now_.time_since_epoch().count()};
-            return std::clamp(wait, Milliseconds{0}, longest);
+Milliseconds TimerWheel::until_next(Milliseconds longest) {
+    // Beyond the lowest level nothing is looked at: the shard wakes at the next cascade, twice a second.
+    std::int64_t ahead = static_cast<std::int64_t>(kSlots) - (tick_ & static_cast<std::int64_t>(kSlots - 1));
+    while (taken_ != 0) {
+        const auto first = static_cast<int>((tick_ + 1) & static_cast<std::int64_t>(kSlots - 1));
+        const std::int64_t next = std::countr_zero(std::rotr(taken_, first)) + 1;
+        if (next >= ahead) break;
+        const std::size_t index = static_cast<std::size_t>(tick_ + next) & (kSlots - 1);
+        if (slots_[0][index] != nullptr) {
+            ahead = next;
+            break;
         }
+        taken_ &= ~(std::uint64_t{1} << index);
     }
-    return longest;
+    const Milliseconds wait{(tick_ + ahead) * kTickMs - now_.time_since_epoch().count()};
+    return std::clamp(wait, Milliseconds{0}, longest);
 }
 
 }  // namespace millrace

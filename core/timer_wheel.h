@@ -64,7 +64,7 @@ class TimerWheel {
         advance();
     }
     /// How long the shard may sleep before something can be due; `longest` when nothing is.
-    Milliseconds until_next(Milliseconds longest) const;
+    Milliseconds until_next(Milliseconds longest);
     /// What set_now() was told last: cheap, and good enough for deadlines.
     TimePoint now() const { return now_; }
 
@@ -80,6 +80,9 @@ class TimerWheel {
     TimePoint now_;
     std::int64_t tick_;
     std::array<std::array<Timer*, kSlots>, kLevels> slots_{};
+    /// By slot of the lowest level: whether a timer was put there; it may be gone. So that a shard that asks
+    /// once a turn need not look at all of them.
+    std::uint64_t taken_ = 0;
 };
 
 }  // namespace millrace

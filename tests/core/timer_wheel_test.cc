@@ -109,5 +109,28 @@ TEST(TimerWheel, TellsHowLongNothingIsDue) {
     EXPECT_FALSE(probe.armed());
 }
 
+TEST(TimerWheel, TellsTheNextOfManyWhateverWasCancelled) {
+    TimerWheel wheel(at(0));
+    Probe cancelled;
+    Probe first;
+    Probe second;
+    cancelled.fired = first.fired = second.fired = [](TimePoint) {};
+    for (std::int64_t now = 0; now < 3000; now += 104) {
+        wheel.advance(at(now));
+        wheel.arm_in(cancelled, Milliseconds{20});
+        wheel.arm_in(first, Milliseconds{60});
+        wheel.arm_in(second, Milliseconds{90});
+        wheel.cancel(cancelled);
+        // Where the wheel cascades before, it may be asked again earlier; never later.
+        const Milliseconds wait = wheel.until_next(Milliseconds{10'000});
+        EXPECT_LE(wait, Milliseconds{60} + kTwoTicks) << now;
+        wheel.advance(at(now) + wait);
+        EXPECT_TRUE(second.armed()) << now;
+        wheel.cancel(first);
+        wheel.cancel(second);
+        EXPECT_GT(wheel.until_next(Milliseconds{10'000}), Milliseconds{0}) << now;
+    }
+}
+
 }  // namespace
 }  // namespace millrace
