@@ -67,10 +67,14 @@ const FrameCache::Frame& FrameCache::frame_of(const MessagePtr& message, const D
     if (message_ != message || remaining_s_ != remaining_s) {
         message_ = message;
         remaining_s_ = remaining_s;
-        for (Frame& frame : frames_) frame.ready = false;
+        ready_ = 0;
     }
-    Frame& frame = frames_[layout_of(delivery, version)];
-    if (!frame.ready) encode(frame, *message, delivery, version, remaining_s);
+    const std::size_t layout = layout_of(delivery, version);
+    Frame& frame = frames_[layout];
+    if ((ready_ >> layout & 1U) == 0) {
+        encode(frame, *message, delivery, version, remaining_s);
+        ready_ = static_cast<std::uint8_t>(ready_ | 1U << layout);
+    }
     return frame;
 }
 
@@ -90,7 +94,6 @@ void FrameCache::encode(Frame& frame, const Message& message, const Delivery& de
     frame.packet_id_offset = encoded.packet_id_offset;
     frame.topic_alias_offset = encoded.topic_alias_offset;
     frame.size = encoded.size;
-    frame.ready = true;
 }
 
 /// What the publisher sent along, and for a stored message what a subscriber needs to resume.

@@ -43,7 +43,6 @@ class FrameCache {
         std::size_t packet_id_offset = 0;
         std::size_t topic_alias_offset = 0;
         std::size_t size = 0;
-        bool ready = false;
     };
 
     const Frame& frame_of(const MessagePtr& message, const Delivery& delivery, Version version,
@@ -56,7 +55,8 @@ class FrameCache {
     MessagePtr message_;
     std::uint32_t remaining_s_ = 0;
     std::array<Frame, 8> frames_;
-    Frame special_;  ///< with what the message goes to this client with only
+    std::uint8_t ready_ = 0;  ///< a bit for each of them
+    Frame special_;           ///< with what the message goes to this client with only
     ByteBuffer properties_;
 };
 
