@@ -11,6 +11,7 @@
 #include "tests/system/support/http_client.h"
 #include "tests/system/support/mqtt_wire.h"
 #include "tests/system/support/server.h"
+#include "tests/system/support/system_test.h"
 
 namespace millrace::system_test {
 namespace {
@@ -51,17 +52,17 @@ std::string in_path(std::string channel) {
     return channel.replace(slash, 1, "%2F");
 }
 
-class RulesTest : public ::testing::Test {
+class RulesTest : public ::testing::TestWithParam<StoreKind> {
   protected:
     void SetUp() override {
         std::set<std::string> rules;
         for (const char* beginning : {"anonymous: ", "audience: ", "private: "})
             for (const auto& row : table(beginning)) rules.insert(row.at(0));
         ASSERT_EQ(rules.size(), 11U);
-        std::string yaml =
-            "threads: 2\nstore: {url: \"sqlite:store.db\"}\n"
-            "auth: {anonymous: true, api_keys: [the-key-of-a-backend],\n"
-            "       jwt: {secret: the-secret-of-the-tests-is-32-bytes}}\nchannels:\n";
+        std::string yaml = "threads: 2\nstore: {url: \"" + store_.url() +
+                           "\"}\n"
+                           "auth: {anonymous: true, api_keys: [the-key-of-a-backend],\n"
+                           "       jwt: {secret: the-secret-of-the-tests-is-32-bytes}}\nchannels:\n";
         for (const std::string& rule : rules)
             yaml += "  - {match: " + channel_of(rule) + ", " + yaml_of(rule) + "}\n";
         server_ = std::make_unique<Server>(Server::Yaml{yaml});
@@ -107,6 +108,13 @@ class RulesTest : public ::testing::Test {
             return answer->size() > 4 ? static_cast<unsigned char>((*answer)[4]) : 0;
         return static_cast<unsigned char>(answer->at(1 + static_cast<unsigned char>(answer->at(1))));
     }
+    /// The reason code of the SUBACK for one packet sent behind CONNECT.
+    int suback(const std::string& credential, int level, const std::string& packet) const {
+        MqttConnection client(server_->mqtt_port(), level, "", credential);
+        client.send(packet);
+        const auto answer = client.read_type(PacketType::suback);
+        return answer ? static_cast<unsigned char>(answer->body.back()) : -1;
+    }
     static std::string publish_packet(const std::string& channel) {
         return mqtt_publish(kMqtt5, channel, kText, 1, 1);
     }
@@ -129,8 +137,19 @@ class RulesTest : public ::testing::Test {
 
     using Door = std::function<bool(const std::string& credential, const std::string& channel)>;
     std::map<std::string, Door> readers() const;
-    std::map<std::string, Door> writers() const;
+    void add_replays(std::map<std::string, Door>& doors) const;
+    std::map<std::string, Door> writers(const std::string& who) const;
 
+    void publish(const std::string& who, const std::string& channel, const std::string& text) const {
+        const std::string body =
+            R"({"channel":")" + channel + R"(","data":")" + text + R"(","type":"message"})";
+        ASSERT_EQ(ask(credentials_.at(who), "POST", "/v1/publish", body).status, 201);
+    }
+    void publish_with_sql(const std::string& channel, const std::string& text) const {
+        store_.query("select millrace.publish('" + channel + "', '\"" + text + "\"', type => 'message')");
+    }
+
+    TestStore store_{GetParam()};
     std::unique_ptr<Server> server_;
     std::map<std::string, std::string> credentials_;
 };
@@ -170,11 +189,34 @@ std::map<std::string, RulesTest::Door> RulesTest::readers() const {
         const int status = ask(credential, "GET", "/v1/channels/" + in_path(channel) + "/presence").status;
         return said_yes(status, 200, 403);
     };
+    add_replays(doors);
     return doors;
 }
 
-std::map<std::string, RulesTest::Door> RulesTest::writers() const {
+void RulesTest::add_replays(std::map<std::string, Door>& doors) const {
+    for (const auto& [property, value] : {std::pair("last", "5"), std::pair("after", "0")}) {
+        doors[std::string("MQTT replay with ") + property] =
+            [this, properties = std::map<std::string, std::string>{{property, value}}](
+                const std::string& credential, const std::string& channel) {
+                const std::string packet = mqtt_subscribe(kMqtt5, 1, channel, 1, properties);
+                return said_yes(suback(credential, kMqtt5, packet), 1, 0x87);
+            };
+    }
+    doors["MQTT replay, 3.1.1"] = [this](const std::string& credential, const std::string& channel) {
+        const std::string packet = mqtt_subscribe(kMqtt311, 1, "$replay/5/" + channel, 1);
+        return said_yes(suback(credential, kMqtt311, packet), 1, 0x80);
+    };
+}
+
+/// SQL is a door of backends, and of PostgreSQL.
+std::map<std::string, RulesTest::Door> RulesTest::writers(const std::string& who) const {
     std::map<std::string, Door> doors;
+    if (who == "backend" && GetParam() == StoreKind::postgres) {
+        doors["SQL"] = [this](const std::string&, const std::string& channel) {
+            publish_with_sql(channel, "text");
+            return true;  // that it was taken is seen in what is stored
+        };
+    }
     doors["MQTT"] = [this](const std::string& credential, const std::string& channel) {
         MqttConnection client(server_->mqtt_port(), kMqtt5, "", credential);
         client.send(publish_packet(channel));
@@ -204,7 +246,7 @@ std::map<std::string, RulesTest::Door> RulesTest::writers() const {
     return doors;
 }
 
-TEST_F(RulesTest, EveryDoorAnswersAsTheTableSays) {
+TEST_P(RulesTest, EveryDoorAnswersAsTheTableSays) {
     const auto rows = table("anonymous: ");
     ASSERT_EQ(rows.size(), 18U);
     std::map<std::string, std::size_t> written;
@@ -214,7 +256,7 @@ TEST_F(RulesTest, EveryDoorAnswersAsTheTableSays) {
         for (const auto& [door, may_read] : readers())
             EXPECT_EQ(may_read(credential, channel), row.at(2) == "yes")
                 << row[0] << ", " << row[1] << ", " << door;
-        for (const auto& [door, may_write] : writers()) {
+        for (const auto& [door, may_write] : writers(row.at(1))) {
             const bool allowed = row.at(3) == "yes";
             EXPECT_EQ(may_write(credential, channel), allowed) << row[0] << ", " << row[1] << ", " << door;
             if (allowed) ++written[channel];
@@ -229,12 +271,51 @@ TEST_F(RulesTest, EveryDoorAnswersAsTheTableSays) {
     }
 }
 
-TEST_F(RulesTest, WhatIsForSomeReachesNobodyElse) {
-    const auto rows = table("audience: ");
-    ASSERT_EQ(rows.size(), 6U);
-    std::map<std::string, std::vector<std::vector<std::string>>> by_rule;
-    for (const auto& row : rows) by_rule[row.at(0)].push_back(row);
-    for (const auto& [rule, senders] : by_rule) {
+using Rows = std::vector<std::vector<std::string>>;
+using Texts = std::set<std::string>;
+
+/// By rule, the rows of "Who gets what".
+std::map<std::string, Rows> audiences() {
+    std::map<std::string, Rows> by_rule;
+    for (const auto& row : table("audience: ")) by_rule[row.at(0)].push_back(row);
+    return by_rule;
+}
+
+/// What each kind of reader gets when everybody has written its own name, and a backend "last" at the end.
+std::map<std::string, Texts> expected_of(const Rows& senders) {
+    std::map<std::string, Texts> expected = {{"anonymous", {"last"}}, {"user", {"last"}}};
+    for (const auto& row : senders) {
+        if (row.at(2) == "yes") expected["anonymous"].insert(row.at(1));
+        if (row.at(3) == "yes") expected["user"].insert(row.at(1));
+    }
+    return expected;
+}
+
+/// Everything up to the text "last".
+Texts read_to_last(MqttConnection& device) {
+    Texts got;
+    while (!got.contains("last")) {
+        const auto packet = device.read_type(PacketType::publish);
+        if (!packet) break;
+        const std::string text = parse_publish(*packet, device.level()).payload;
+        got.insert(text.substr(1, text.size() - 2));
+    }
+    return got;
+}
+Texts read_to_last(FrameClient& browser) {
+    Texts got;
+    while (!got.contains("last")) {
+        const auto frame = browser.next("message");
+        if (!frame) break;
+        got.insert(frame->at("payload").as_string().c_str());
+    }
+    return got;
+}
+
+TEST_P(RulesTest, WhatIsForSomeReachesNobodyElse) {
+    ASSERT_EQ(audiences().size(), 2U);
+    for (const auto& [rule, senders] : audiences()) {
+        ASSERT_EQ(senders.size(), 3U);
         const std::string channel = channel_of(rule);
         std::vector<std::pair<std::string, std::shared_ptr<FrameClient>>> browsers;
         std::vector<std::pair<std::string, std::shared_ptr<MqttConnection>>> devices;
@@ -250,42 +331,17 @@ TEST_F(RulesTest, WhatIsForSomeReachesNobodyElse) {
                                                       credentials_.at(who)));
             ASSERT_EQ(devices.back().second->subscribe(channel, 0), 0);
         }
-        std::map<std::string, std::set<std::string>> expected;
-        for (const auto& row : senders) {
-            const std::string body =
-                R"({"channel":")" + channel + R"(","data":")" + row.at(1) + R"(","type":"message"})";
-            ASSERT_EQ(ask(credentials_.at(row.at(1)), "POST", "/v1/publish", body).status, 201);
-            if (row.at(2) == "yes") expected["anonymous"].insert(row.at(1));
-            if (row.at(3) == "yes") expected["user"].insert(row.at(1));
-        }
-        ASSERT_EQ(ask(kBackend, "POST", "/v1/publish",
-                      R"({"channel":")" + channel + R"(","data":"last","type":"message"})")
-                      .status,
-                  201);
-        for (auto& entry : expected) entry.second.insert("last");
-        for (const auto& [who, browser] : browsers) {
-            std::set<std::string> got;
-            while (!got.contains("last")) {
-                const auto frame = browser->next("message");
-                ASSERT_TRUE(frame);
-                got.insert(frame->at("payload").as_string().c_str());
-            }
-            EXPECT_EQ(got, expected[who]) << rule << ", browser of " << who;
-        }
-        for (const auto& [who, device] : devices) {
-            std::set<std::string> got;
-            while (!got.contains("last")) {
-                const auto packet = device->read_type(PacketType::publish);
-                ASSERT_TRUE(packet);
-                const std::string text = parse_publish(*packet, kMqtt5).payload;
-                got.insert(text.substr(1, text.size() - 2));
-            }
-            EXPECT_EQ(got, expected[who]) << rule << ", device of " << who;
-        }
+        std::map<std::string, Texts> expected = expected_of(senders);
+        for (const auto& row : senders) publish(row.at(1), channel, row.at(1));
+        publish("backend", channel, "last");
+        for (const auto& [who, browser] : browsers)
+            EXPECT_EQ(read_to_last(*browser), expected[who]) << rule << ", browser of " << who;
+        for (const auto& [who, device] : devices)
+            EXPECT_EQ(read_to_last(*device), expected[who]) << rule << ", device of " << who;
         for (const auto& [who, texts] : expected) {
             const json::value page =
                 ask(credentials_.at(who), "GET", "/v1/channels/" + in_path(channel) + "/messages").json();
-            std::set<std::string> got;
+            Texts got;
             for (const json::value& message : page.at("messages").as_array())
                 got.insert(message.at("data").as_string().c_str());
             EXPECT_EQ(got, texts) << rule << ", history for " << who;
@@ -293,7 +349,40 @@ TEST_F(RulesTest, WhatIsForSomeReachesNobodyElse) {
     }
 }
 
-TEST_F(RulesTest, PrivateMessagesReachWhomTheTableSays) {
+/// The same, when it is read from history over MQTT, and what SQL has written beside it.
+TEST_P(RulesTest, WhatIsForSomeIsInNobodyElsesReplay) {
+    for (const auto& [rule, senders] : audiences()) {
+        const std::string channel = channel_of(rule);
+        const auto come = [&](int level, const std::string& who, const std::string& id, bool clean) {
+            return MqttConnection(server_->mqtt_port(), level, id, credentials_.at(who), clean);
+        };
+        std::map<std::string, Texts> expected = expected_of(senders);
+        for (const auto& entry : expected)
+            ASSERT_EQ(come(kMqtt311, entry.first, channel + entry.first, false).subscribe(channel, 1), 1);
+        for (const auto& row : senders) publish(row.at(1), channel, row.at(1));
+        if (GetParam() == StoreKind::postgres) {
+            publish_with_sql(channel, "SQL");
+            ASSERT_TRUE(eventually([&] { return count_stored(channel) == 4; }));
+            for (auto& entry : expected) entry.second.insert("SQL");
+        }
+        publish("backend", channel, "last");
+        for (const auto& [who, texts] : expected) {
+            SCOPED_TRACE(rule + ", " + who);
+            for (const auto& [property, value] : {std::pair("last", "10"), std::pair("after", "0")}) {
+                MqttConnection device = come(kMqtt5, who, "", true);
+                device.send(mqtt_subscribe(kMqtt5, 1, channel, 1, {{property, value}}));
+                EXPECT_EQ(read_to_last(device), texts) << property;
+            }
+            MqttConnection old = come(kMqtt311, who, "", true);
+            old.send(mqtt_subscribe(kMqtt311, 1, "$replay/10/" + channel, 1));
+            EXPECT_EQ(read_to_last(old), texts) << "$replay";
+            MqttConnection back = come(kMqtt311, who, channel + who, false);
+            EXPECT_EQ(read_to_last(back), texts) << "a session that was away";
+        }
+    }
+}
+
+TEST_P(RulesTest, PrivateMessagesReachWhomTheTableSays) {
     const auto rows = table("private: ");
     ASSERT_EQ(rows.size(), 9U);
     for (const auto& row : rows) {
@@ -316,7 +405,7 @@ TEST_F(RulesTest, PrivateMessagesReachWhomTheTableSays) {
 }
 
 /// The second generation writes to users, not to sockets.
-TEST_F(RulesTest, DirectMessagesReachWhomTheTableSays) {
+TEST_P(RulesTest, DirectMessagesReachWhomTheTableSays) {
     for (const auto& row : table("private: ")) {
         SCOPED_TRACE(row[0] + ", " + row[1]);
         const std::string channel = channel_of(row.at(0));
@@ -332,6 +421,8 @@ TEST_F(RulesTest, DirectMessagesReachWhomTheTableSays) {
         }
     }
 }
+
+MILLRACE_ON_BOTH_STORES(RulesTest);
 
 }  // namespace
 }  // namespace millrace::system_test
