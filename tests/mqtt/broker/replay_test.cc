@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "tests/mqtt/broker/replay_support.h"
@@ -266,6 +267,51 @@ TEST_P(SmallQueueTest, ALiveChannelStillDropsWhatDoesNotFit) {
     for (std::uint16_t i = 1; i <= 5; ++i) publisher.publish("live", "x", 1, i);
     server.turn();
     EXPECT_EQ(server.sum(&Counters::dropped_queue_full), 2U);
+}
+
+/// limits.queued_messages leaves no room, which is less than the session's own limit would.
+class FullQueuesTest : public ReplayFixture {
+  protected:
+    static constexpr unsigned kQueued = 5;
+    FullQueuesTest()
+        : ReplayFixture([](config::Config& config) {
+              config.limits.queued_messages = kQueued;
+              config.limits.inflight_messages = 2;
+          }) {}
+};
+INSTANTIATE_TEST_SUITE_P(Versions, FullQueuesTest, testing::Values(Version::v311, Version::v5));
+
+TEST_P(FullQueuesTest, TheLogHasWhatNoQueueTakes) {
+    std::vector<std::unique_ptr<TestClient>> readers;
+    for (const unsigned shard : {0U, 1U}) {
+        TestClient& reader = *readers.emplace_back(std::make_unique<TestClient>(server, shard, GetParam()));
+        reader.acknowledges = false;
+        reader.connect("reader-" + std::to_string(shard), shard == 0);
+        subscribe(server, reader, "stored/a");
+    }
+    pour(300);
+    EXPECT_GE(server.sum(&Counters::queued_messages), kQueued);
+    EXPECT_LE(server.sum(&Counters::queued_messages), kQueued + 2 * 32);
+    for (const auto& reader : readers) {
+        reader->read();
+        ASSERT_EQ(reader->messages.size(), 2U);
+        reader->acknowledges = true;
+        for (std::size_t i = 0; i < 2; ++i) reader->ack(PacketType::puback, reader->messages[i].packet_id);
+        ASSERT_TRUE(receives(*reader, 300));
+        expect_silence(*reader);
+        EXPECT_EQ(reader->payloads(), numbers(1, 300));
+    }
+    EXPECT_EQ(server.sum(&Counters::queued_messages), 0U);
+    EXPECT_EQ(server.sum(&Counters::dropped_queues_full), 0U);
+}
+
+TEST_P(FullQueuesTest, ALiveChannelDropsAndCountsIt) {
+    leave_session("#");
+    for (std::uint16_t i = 1; i <= 200; ++i) publisher.publish("live", "x", 1, i);
+    server.turn();
+    const std::uint64_t queued = server.sum(&Counters::queued_messages);
+    EXPECT_GE(queued, kQueued);
+    EXPECT_EQ(queued + server.sum(&Counters::dropped_queues_full), 200U);
 }
 
 }  // namespace
