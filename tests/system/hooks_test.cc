@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <map>
 
 #include "tests/system/support/bridge_client.h"
 #include "tests/system/support/http_client.h"
@@ -28,7 +29,9 @@ class HooksTest : public ::testing::Test {
         backend_url_ = "http://127.0.0.1:" + std::to_string(port->to_number<int>());
         server_ = std::make_unique<Server>(Server::Yaml{
             "threads: 1\nstore: {url: \"sqlite:store.db\"}\n"
-            "auth: {anonymous: true, api_keys: [the-key-of-a-backend]}\n"
+            "auth: {anonymous: true, api_keys: [the-key-of-a-backend], jwt: {secret: " +
+            std::string(kSecret) +
+            "}}\n"
             "hooks: {secret: " +
             std::string(kSecret) +
             "}\n"
@@ -79,6 +82,15 @@ class HooksTest : public ::testing::Test {
         const std::string code = std::to_string(static_cast<unsigned char>(packet->body[2]));
         // Length of the properties, Reason String, its length.
         return packet->body.size() <= 7 ? code : code + " " + packet->body.substr(7);
+    }
+    /// The next two frames by their actions; a receipt and the own message come in either order.
+    static std::map<std::string, json::object> next_two(SecondClient& browser) {
+        std::map<std::string, json::object> frames;
+        const Deadline deadline(kPatience);
+        for (int i = 0; i < 2; ++i) {
+            if (auto frame = browser.next(deadline)) frames[text(frame->at("action"))] = *frame;
+        }
+        return frames;
     }
     static std::string text(const json::value& value) {
         return value.is_string() ? value.as_string().c_str() : "none";
@@ -161,6 +173,84 @@ TEST_F(HooksTest, PrivateMessagesAreAskedAboutToo) {
     EXPECT_EQ(asked.at("options").at("socketId"), id);
     const auto frame = browser.next("message");
     EXPECT_THAT(json::serialize(*frame), HasSubstr(R"({"was":"psst"})"));
+}
+
+TEST_F(HooksTest, TheSecondGenerationIsToldWhyNot) {
+    SecondClient browser(http());
+    browser.send("join", "hooked/deny");
+    const auto refused = browser.next(Deadline(kPatience));
+    EXPECT_EQ(text(at_path(refused, "action")), "error");
+    EXPECT_EQ(text(at_path(refused, "channel")), "hooked/deny");
+    EXPECT_EQ(text(at_path(refused, "payload.message")), kNo);
+    const json::object join = question();
+    EXPECT_EQ(join.at("action"), "join");
+    EXPECT_EQ(join.at("door"), "websocket");
+    ASSERT_TRUE(browser.join("hooked/mute"));
+    question();
+    browser.broadcast("hooked/mute", "greet", {{"text", "no"}});
+    const auto denied = browser.next(Deadline(kPatience));
+    EXPECT_EQ(text(at_path(denied, "action")), "error") << "no receipt";
+    EXPECT_EQ(text(at_path(denied, "channel")), "hooked/mute");
+    EXPECT_EQ(text(at_path(denied, "payload.message")), kNo);
+    const json::object message = question();
+    EXPECT_EQ(message.at("action"), "message");
+    EXPECT_EQ(message.at("payload").at("text"), "no");
+    browser.send("ping", "");
+    EXPECT_EQ(text(at_path(browser.next(Deadline(kPatience)), "action")), "pong") << "nothing else came";
+    EXPECT_TRUE(ask("GET", "/v1/channels/hooked%2Fmute/messages").json().at("messages").as_array().empty());
+}
+
+TEST_F(HooksTest, TheSecondGenerationHasItsReceiptWhenTheHookAllows) {
+    SecondClient browser(http());
+    const std::pair<const char*, json::value> wanted[] = {{"hooked/allow", "hello"},
+                                                          {"hooked/replace", {{"was", "hello"}}}};
+    for (const auto& [channel, payload] : wanted) {
+        SCOPED_TRACE(channel);
+        ASSERT_TRUE(browser.join(channel));
+        question();
+        browser.broadcast(channel, "greet", "hello");
+        EXPECT_EQ(question().at("payload"), "hello");
+        const auto frames = next_two(browser);
+        ASSERT_TRUE(frames.contains("broadcast") && frames.contains("message"));
+        EXPECT_EQ(frames.at("message").at("payload"), payload);
+        EXPECT_EQ(frames.at("message").at("type"), "greet");
+        EXPECT_EQ(at_path(frames.at("broadcast"), "payload.id"), frames.at("message").at("id"));
+        const json::value page = ask("GET", "/v1/channels/" + in_path(channel) + "/messages").json();
+        EXPECT_EQ(page.at("messages").at(0).at("data"), payload);
+        question();
+    }
+}
+
+TEST_F(HooksTest, DirectMessagesAreAskedAboutToo) {
+    const Outcome made = run({.argv = {millrace_binary(), "token", "--user", "7", "--config",
+                                       server_->directory() / "millrace.yaml"}});
+    ASSERT_EQ(made.status, 0) << made.error;
+    SecondClient receiver(http(), made.output.substr(0, made.output.find('\n')));
+    SecondClient sender(http());
+    const json::object seven{{"dbo_id", 1}, {"row_id", 7}};
+    const auto whisper = [&](const char* channel) {
+        for (SecondClient* one : {&receiver, &sender}) {
+            ASSERT_TRUE(one->join(channel));
+            question();
+        }
+        sender.broadcast(channel, "whisper", "psst", {{"to", seven}});
+        const json::object asked = question();
+        EXPECT_EQ(asked.at("action"), "message");
+        EXPECT_EQ(asked.at("payload"), "psst");
+        EXPECT_EQ(asked.at("options").at("to"), json::value(seven));
+    };
+    whisper("hooked/mute");
+    const auto denied = sender.next(Deadline(kPatience));
+    EXPECT_EQ(text(at_path(denied, "action")), "error") << "no receipt";
+    EXPECT_EQ(text(at_path(denied, "payload.message")), kNo);
+    receiver.send("ping", "");
+    EXPECT_EQ(text(at_path(receiver.next(Deadline(kPatience)), "action")), "pong") << "nothing came";
+    whisper("hooked/replace");
+    EXPECT_EQ(at_path(sender.next("broadcast"), "payload"),
+              (json::value{{"delivered_local", 1}, {"direct", true}}));
+    const auto frame = receiver.next(Deadline(kPatience));
+    EXPECT_EQ(text(at_path(frame, "payload.was")), "psst");
+    EXPECT_EQ(at_path(frame, "direct"), true);
 }
 
 TEST_F(HooksTest, HttpAnswers403WithTheReason) {

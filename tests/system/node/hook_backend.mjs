@@ -12,6 +12,8 @@ const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const answers = {
   allow: (answer) => answer.writeHead(204).end(),
   deny: (answer) => answer.end('{"allow":false,"reason":"the test says no"}'),
+  mute: (answer, { action }) =>
+    answer.end(action === 'join' ? '' : '{"allow":false,"reason":"the test says no"}'),
   forbidden: (answer) => answer.writeHead(403).end('{"reason":"the test forbids it"}'),
   replace: (answer, { payload, action }) =>
     answer.end(action === 'join' ? '{"allow":true}' : JSON.stringify({ payload: { was: payload } })),
