@@ -62,7 +62,7 @@ class ScriptedBackend {
 
   private:
     void end_connections() {
-        const auto open = open_.lock();
+        auto open = open_.lock();
         for (const int descriptor : *open) ::shutdown(descriptor, SHUT_RDWR);
     }
     void accept() {
