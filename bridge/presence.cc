@@ -248,8 +248,10 @@ mqtt::RosterPage Rosters::list(std::string_view channel, std::string_view after,
                                MqttMembers clients) const {
     std::ranges::sort(clients, {}, &mqtt::MqttMember::client_id);
     // On its way from one shard to another a client may be seen on both.
-    const auto twice = std::ranges::unique(clients, {}, &mqtt::MqttMember::client_id);
-    clients.erase(twice.begin(), twice.end());
+    const auto is_same = [](const mqtt::MqttMember& a, const mqtt::MqttMember& b) {
+        return a.client_id == b.client_id;
+    };
+    clients.erase(std::unique(clients.begin(), clients.end(), is_same), clients.end());
     const Roster* roster = find(channel);
     PageWriter page(limit, clients.size() + (roster == nullptr ? 0 : roster->members.size()));
     const bool behind_browsers = after.starts_with(mqtt::kMqttSocketId);
