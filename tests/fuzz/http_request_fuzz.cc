@@ -107,7 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     const Body whole = read_body(bytes.first(head.consumed), rest, rest.size());
     const Body cut = read_body(bytes.first(head.consumed), rest, 1 + data[0] % 64);
     check(whole.end.complete == cut.end.complete && whole.end.fault.status == cut.end.fault.status);
-    if (whole.end.fault.status == 0) check(whole.text == cut.text);
-    if (whole.end.complete) check(whole.end.consumed == cut.end.consumed);
+    if (whole.end.fault.status == 0) check(whole.text.starts_with(cut.text));  // the rest may wait for more
+    if (whole.end.complete) check(whole.text == cut.text && whole.end.consumed == cut.end.consumed);
     return 0;
 }

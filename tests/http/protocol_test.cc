@@ -27,8 +27,11 @@ TEST_F(HttpProtocolTest, AnyRequestMayArriveByteByByte) {
     const std::string chunked =
         "POST /v1/publish HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
         "1b;x=y\r\n{\"channel\":\"a\",\"data\":\"chun\r\n4\r\nks\"}\r\n0\r\nTrailer: t\r\n\r\n";
+    const std::string bare =
+        "POST /v1/publish HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1f\r\n{\"channel\":\"a\",\"data\":\"chunks\"}\r\n0\r\n\r\n";
     const std::string plain = post_text("/v1/publish", R"({"channel":"a","data":"plain"})");
-    for (const std::string& text : {std::string(kHealth), plain, chunked}) {
+    for (const std::string& text : {std::string(kHealth), plain, chunked, bare}) {
         for (std::size_t split = 1; split < text.size(); ++split) {
             Peer peer = open();
             peer.send(std::string_view(text).substr(0, split));
