@@ -8,11 +8,13 @@ namespace millrace::store {
 namespace {
 
 constexpr Milliseconds kRetry{500};
+/// After a look that has found something.
+constexpr Milliseconds kSoon{5};
 
 }  // namespace
 
 SqlRelay::SqlRelay(std::unique_ptr<SqlOutbox> outbox, const SqlLimits& limits, CommitSink& next)
-    : outbox_(std::move(outbox)), limits_(limits), next_(next) {}
+    : outbox_(std::move(outbox)), limits_(limits), next_(next), rest_(limits.poll) {}
 
 SqlRelay::~SqlRelay() {
     stop();
@@ -44,14 +46,23 @@ void SqlRelay::run() {
 Milliseconds SqlRelay::step() {
     const Result<std::vector<SqlRow>> rows = outbox_->read(limits_.messages);
     if (!rows) return kRetry;
-    if (rows->empty()) return limits_.poll;
+    if (rows->empty()) return rest_after_nothing();
     const bool all = hand_over(*rows);
     const bool delivered = deliver_live();
     const bool done = await_lanes() && delivered && refuse();
     live_.clear();
     refused_.clear();
     if (!done) return kRetry;
-    return all && rows->size() >= limits_.messages ? Milliseconds{0} : limits_.poll;
+    if (!all) return limits_.poll;
+    rest_ = std::min(kSoon, limits_.poll);
+    return rows->size() >= limits_.messages ? Milliseconds{0} : rest_;
+}
+
+/// Where something was just published, more will be: what comes some milliseconds after the last row waits
+/// about as long again, and `poll` at most.
+Milliseconds SqlRelay::rest_after_nothing() {
+    rest_ = std::min(rest_ * 2, limits_.poll);
+    return rest_;
 }
 
 /// False: a lane is full. What stands behind that row has to stay behind it.

@@ -25,10 +25,11 @@ struct SqlCounters {
     Counter refused_malformed;  ///< the database would not store them
 };
 
-/// One thread with one SqlOutbox. It looks there every `poll`, gives the rows in their order to the lanes,
-/// which take them out of the outbox as they store them, and waits until all have ended before it looks
-/// again: no row is on its way twice, and none overtakes another of its channel. Stands between the lanes and
-/// their sink to hear of the end. Lives as long as its Store; start() and stop() belong to the main thread.
+/// One thread with one SqlOutbox. It looks there every `poll`, sooner after it has found something, gives the
+/// rows in their order to the lanes, which take them out of the outbox as they store them, and waits until
+/// all have ended before it looks again: no row is on its way twice, and none overtakes another of its
+/// channel. Stands between the lanes and their sink to hear of the end. Lives as long as its Store; start()
+/// and stop() belong to the main thread.
 class SqlRelay final : public CommitSink {
   public:
     SqlRelay(std::unique_ptr<SqlOutbox> outbox, const SqlLimits& limits, CommitSink& next);
@@ -58,6 +59,7 @@ class SqlRelay final : public CommitSink {
     void run();
     /// One look; how long to rest after it.
     Milliseconds step();
+    Milliseconds rest_after_nothing();
     bool hand_over(const std::vector<SqlRow>& rows);
     bool append(const SqlRow& row);
     void note_ends(const std::vector<Committed>& run);
@@ -72,6 +74,7 @@ class SqlRelay final : public CommitSink {
     SqlRules rules_;
     Store* store_ = nullptr;
     SqlCounters counters_;
+    Milliseconds rest_;  ///< after the last look; the thread's own
 
     // Of the step under way; the thread's own but for the first.
     std::atomic<std::size_t> with_lanes_{0};

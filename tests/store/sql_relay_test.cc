@@ -111,8 +111,8 @@ class SqlRelayTest : public ::testing::Test {
         auto table = table_.lock();
         table->rows.push_back({++last_id_, std::move(message)});
     }
-    void start() {
-        limits_.sql.poll = 1ms;
+    void start(std::chrono::milliseconds poll = 1ms) {
+        limits_.sql.poll = poll;
         store_ = std::make_unique<Store>(std::make_unique<TableBackend>(memory_, table_), limits_, sink_);
         const auto route = [](const Message& message) {
             if (message.channel().starts_with("live")) return SqlRoute::live;
@@ -165,6 +165,17 @@ TEST_F(SqlRelayTest, NoRowOvertakesOneThatAFullLaneDidNotTake) {
     start();
     ASSERT_TRUE(sink_.wait_for(50));
     EXPECT_EQ(payloads(), expected);
+}
+
+TEST_F(SqlRelayTest, LooksAgainSoonAfterItHasFoundSomething) {
+    add(text_message("a", "1"));
+    start(1h);
+    for (std::size_t n = 1; n < 5; ++n) {
+        ASSERT_TRUE(sink_.wait_for(n));
+        add(text_message("a", std::to_string(n + 1)));
+    }
+    ASSERT_TRUE(sink_.wait_for(5));
+    EXPECT_THAT(payloads(), ElementsAre("1", "2", "3", "4", "5"));
 }
 
 TEST_F(SqlRelayTest, DeliversOnLiveChannelsWhatItHasTaken) {

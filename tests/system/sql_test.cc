@@ -219,12 +219,17 @@ TEST_P(SqlTest, KillMinusNineLosesAndRepeatsNothing) {
     EXPECT_EQ(seen, all.at("sql/0")) << "what a reader saw before and after";
 }
 
+/// What is promised is 100 ms. On a machine that does other things too, one message or another may be late
+/// for reasons that are not ours, so the median of many is held to it, and each to a time that only a relay
+/// that has lost its rhythm would miss.
 TEST_P(SqlTest, ACommitIsDeliveredSoon) {
     MosquittoSub watcher(server().mqtt_port(), {"-t", "sql/0", "-q", "1"});
     ASSERT_TRUE(watcher.subscribed());
     Session session(store().url());
     std::vector<std::int64_t> delays_ms;
     for (int i = 0; i < 41; ++i) {
+        // So that commits fall anywhere between two looks at the outbox.
+        std::this_thread::sleep_for(std::chrono::milliseconds(i * 37 % 120));
         ASSERT_TRUE(session.run("begin"));
         ASSERT_TRUE(session.run("select millrace.publish('sql/0', '" + std::to_string(i) + "')"));
         ASSERT_TRUE(session.run("commit"));
@@ -232,14 +237,14 @@ TEST_P(SqlTest, ACommitIsDeliveredSoon) {
         ASSERT_EQ(watcher.next(), std::to_string(i));
         delays_ms.push_back(
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - committed).count());
+        EXPECT_LT(delays_ms.back(), 3000);
     }
     std::sort(delays_ms.begin(), delays_ms.end());
     const std::int64_t median = delays_ms[delays_ms.size() / 2];
     std::cout << "from commit to mosquitto_sub: median " << median << " ms, longest " << delays_ms.back()
               << " ms\n";
     RecordProperty("median_ms", std::to_string(median));
-    // 100 ms is what is promised; a busy machine is given some more.
-    EXPECT_LT(median, 300);
+    EXPECT_LT(median, 100);
 }
 
 TEST_P(SqlTest, OtherKindsOfMessages) {
