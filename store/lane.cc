@@ -9,8 +9,8 @@
 namespace millrace::store {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstBackoff{100};
-constexpr std::chrono::milliseconds kLongestBackoff{2000};
+constexpr Milliseconds kFirstBackoff{100};
+constexpr Milliseconds kLongestBackoff{2000};
 /// Any database can index a key of this size.
 constexpr std::size_t kLongestId = 1024;
 
@@ -28,7 +28,11 @@ error_code storable(const Message& message) {
 }  // namespace
 
 Lane::Lane(unsigned index, std::unique_ptr<Log> log, const Limits& limits, CommitSink& sink)
-    : log_(std::move(log)), limits_(limits), sink_(sink), batch_limit_(limits.lane_batch_messages) {
+    : log_(std::move(log)),
+      limits_(limits),
+      sink_(sink),
+      batch_limit_(limits.lane_batch_messages),
+      backoff_(kFirstBackoff) {
     thread_ = std::thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), ("lane " + std::to_string(index)).c_str());
 }
@@ -140,13 +144,13 @@ void Lane::commit() {
         const Result<std::vector<Receipt>> receipts =
             sql_rows.empty() ? log_->append(messages) : log_->move(messages, sql_rows);
         if (receipts) {
-            reachable_ = true;
+            came_back();
             succeed(*receipts);
             batch_limit_ = std::min(batch_limit_ * 2, limits_.lane_batch_messages);
             return;
         }
         if (receipts.error() != Errc::store_unavailable) {
-            reachable_ = true;
+            came_back();
             split(receipts.error());
             return;
         }
@@ -173,27 +177,35 @@ void Lane::split(error_code error) {
 /// appended.
 bool Lane::come_back() {
     if (reachable_.exchange(false)) spdlog::warn("the store is away; {} messages wait", batch_.size());
-    std::chrono::milliseconds backoff = kFirstBackoff;
     while (true) {
         if (stopping()) {
             give_up();
             return false;
         }
-        stopping_.lock().wait_for(backoff, [](bool stop) { return stop; });
-        backoff = std::min(backoff * 2, kLongestBackoff);
+        stopping_.lock().wait_for(backoff_, [](bool stop) { return stop; });
+        backoff_ = std::min(backoff_ * 2, kLongestBackoff);
         collect();
         expire();
         const Result<std::vector<Receipt>> settled = log_->settle();
         if (!settled) continue;
-        spdlog::info("the store is back");
-        reachable_ = true;
         if (!settled->empty()) {
+            came_back();
             succeed(*settled);
             return false;
         }
         drop_answered();
+        // What is left may be refused again; then the store was never back, and the next attempt is not
+        // earlier for it.
+        if (batch_.empty()) came_back();
         return true;
     }
+}
+
+void Lane::came_back() {
+    if (reachable_) return;
+    spdlog::info("the store is back");
+    backoff_ = kFirstBackoff;
+    reachable_ = true;
 }
 
 void Lane::give_up() {

@@ -54,6 +54,7 @@ class Lane {
     void commit();
     void split(error_code error);
     bool come_back();
+    void came_back();
     void give_up();
     void expire();
     void fail(std::deque<Waiting>& waiting, std::size_t count, error_code error);
@@ -80,6 +81,7 @@ class Lane {
     std::deque<Waiting> backlog_;
     std::deque<Waiting> batch_;
     std::size_t batch_limit_;
+    Milliseconds backoff_;  ///< before the next attempt, while the store is away
     std::thread thread_;
 };
 

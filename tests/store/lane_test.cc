@@ -24,6 +24,7 @@ struct Script {
     int settles_that_fail = 0;
     bool hold = false;  ///< append() waits until this is false
     bool holding = false;
+    bool settling_holds = false;  ///< settle() makes the next append() wait
     std::vector<std::size_t> batches;
     std::vector<std::string> stored;
     std::int64_t stamp_us = 1;
@@ -60,6 +61,8 @@ class ScriptedLog final : public Log {
     }
     Result<std::vector<Receipt>> settle() override {
         auto script = script_.lock();
+        script->hold = script->hold || script->settling_holds;
+        script->holding = false;
         if (script->settles_that_fail == 0) return in_doubt_;
         --script->settles_that_fail;
         return make_error_code(Errc::store_unavailable);
@@ -211,6 +214,18 @@ TEST_F(LaneTest, TriesAgainUntilTheStoreIsBack) {
     ASSERT_TRUE(sink_.wait_for(2));
     EXPECT_THAT(script_.lock()->stored, ElementsAre("1", "2"));
     EXPECT_THAT(errors(), Each(error_code{}));
+    EXPECT_TRUE(lane().reachable());
+}
+
+TEST_F(LaneTest, AStoreIsBackWhenItHasTakenSomething) {
+    script_.lock()->fates = {Fate::lose};
+    script_.lock()->settling_holds = true;
+    ASSERT_TRUE(push("1"));
+    lane().wake();
+    ASSERT_TRUE(script_.lock().wait_for(10s, [](const Script& now) { return now.hold && now.holding; }));
+    EXPECT_FALSE(lane().reachable());
+    let_go();
+    ASSERT_TRUE(sink_.wait_for(1));
     EXPECT_TRUE(lane().reachable());
 }
 
