@@ -165,7 +165,10 @@ void serve_health(Exchange& exchange) {
 
 void serve_readiness(Exchange& exchange) {
     if (!exchange.server.broker().store().reachable()) {
-        return exchange.session.fail(problem_of(Errc::store_unavailable));
+        Problem problem = problem_of(Errc::store_unavailable);
+        const std::string complaint = exchange.server.broker().store().complaint();
+        if (!complaint.empty()) problem.detail += ": " + complaint;
+        return exchange.session.fail(problem);
     }
     exchange.session.answer({.status = 200, .content_type = kJson, .body = kOk, .headers = {}});
 }

@@ -160,6 +160,8 @@ class Backend {
     }
     /// nullptr: it keeps no sessions.
     virtual std::unique_ptr<SessionLog> open_sessions() { return nullptr; }
+    /// What the database refuses, in its words, for the person who looks after it. Empty: nothing.
+    virtual std::string complaint() { return {}; }
 };
 
 }  // namespace millrace::store

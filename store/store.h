@@ -124,6 +124,8 @@ class Store {
 
     /// Whether the last attempt to commit or read got through to the database; any thread.
     bool reachable() const;
+    /// While it is not: what the database refuses, if it is there and refuses something; any thread.
+    std::string complaint() { return backend_->complaint(); }
 
     /// nullptr: this store keeps no sessions. Outlives drain(); to be started, and stopped, by its user.
     SessionKeeper* sessions() { return sessions_.get(); }

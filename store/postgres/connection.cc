@@ -1,5 +1,6 @@
 #include "store/postgres/connection.h"
 
+#include <algorithm>
 #include <libpq-fe.h>
 #include <poll.h>
 
@@ -11,14 +12,26 @@ namespace {
 /// A server that has not answered by then is treated like one that is gone.
 constexpr Milliseconds kAnswerDeadline{20'000};
 
-/// SQLSTATE classes that are about the data at hand; everything else may pass with time.
-error_code to_error(std::string_view state) {
-    if (state.starts_with("54")) return Errc::too_large;
-    if (state.starts_with("22") || state.starts_with("23")) return Errc::malformed;
-    return Errc::store_unavailable;
+error_code to_error(Failure failure, std::string_view state) {
+    if (failure != Failure::data) return Errc::store_unavailable;
+    return state.starts_with("54") ? Errc::too_large : Errc::malformed;
 }
 
 }  // namespace
+
+// PostgreSQL, appendix A: 08 connection exception, 57 operator intervention, 40 transaction rollback,
+// 53 insufficient resources, 55P03 a lock is not available, 22 data exception, 23 integrity constraint
+// violation, 54 program limit exceeded.
+Failure failure_of(std::string_view state) {
+    if (state.empty() || state.starts_with("08") || state.starts_with("57P")) return Failure::lost;
+    for (const std::string_view passing : {"40", "53", "55P03", "57"}) {
+        if (state.starts_with(passing)) return Failure::passing;
+    }
+    for (const std::string_view data : {"22", "23", "54"}) {
+        if (state.starts_with(data)) return Failure::data;
+    }
+    return Failure::fault;
+}
 
 void Answer::Clear::operator()(pg_result* result) const {
     PQclear(result);
@@ -69,24 +82,26 @@ int Connection::server_version() const {
     return PQserverVersion(handle_.get());
 }
 
-void Connection::remember(const char* message) {
-    message_ = message;
-    while (!message_.empty() && message_.back() == '\n') message_.pop_back();
-    for (char& letter : message_) {
-        if (letter == '\n') letter = ' ';
-    }
+void Connection::remember(Failure failure, const char* message) {
+    complaint_ = {failure, message};
+    std::string& text = complaint_.text;
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    std::replace(text.begin(), text.end(), '\n', ' ');
 }
 
 error_code Connection::lost(const char* reason) {
-    remember(reason != nullptr ? reason : PQerrorMessage(handle_.get()));
+    remember(Failure::lost, reason != nullptr ? reason : PQerrorMessage(handle_.get()));
     close();
     return Errc::store_unavailable;
 }
 
 error_code Connection::refused(const pg_result* result) {
-    const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    remember(PQresultErrorMessage(result));
-    return to_error(state != nullptr ? state : "");
+    const char* field = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const std::string_view state = field != nullptr ? field : "";
+    const Failure failure = failure_of(state);
+    remember(failure, PQresultErrorMessage(result));
+    if (!state.empty()) complaint_.text.append(" (SQLSTATE ").append(state).append(")");
+    return to_error(failure, state);
 }
 
 bool Connection::wait_for_answer() {
@@ -119,10 +134,14 @@ Result<Answer> Connection::answer(bool sent) {
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && !error) error = refused(result);
     }
     // Also a result with an error may be the last sign of a session that the server has ended.
-    if (PQstatus(handle_.get()) != CONNECTION_OK) error = Errc::store_unavailable;
-    if (error == Errc::store_unavailable) close();
-    if (error) return error;
-    return last;
+    if (PQstatus(handle_.get()) != CONNECTION_OK) {
+        if (!error) return lost(nullptr);
+        error = Errc::store_unavailable;
+        complaint_.failure = Failure::lost;
+    }
+    if (!error) return last;
+    if (complaint_.failure == Failure::lost || complaint_.failure == Failure::fault) close();
+    return error;
 }
 
 Result<Answer> Connection::run(const std::string& sql) {

@@ -33,8 +33,25 @@ class Answer {
     std::unique_ptr<pg_result, Clear> result_;
 };
 
-/// One session. Blocks, each answer under a deadline; used by one thread at a time. After
-/// Errc::store_unavailable it is closed, and what it was doing may or may not have happened.
+/// What a failure means for the next attempt.
+enum class Failure : std::uint8_t {
+    lost,     ///< the session is gone; another may do
+    passing,  ///< the server could not do it now
+    data,     ///< what it was given can never be stored
+    fault,    ///< nothing will help until somebody changes something in the database
+};
+/// By SQLSTATE; empty: there was none.
+Failure failure_of(std::string_view state);
+
+/// What went wrong, in one line, with PostgreSQL's message and its SQLSTATE where it has sent them.
+struct Complaint {
+    Failure failure = Failure::lost;
+    std::string text;
+};
+
+/// One session. Blocks, each answer under a deadline; used by one thread at a time. Errc::store_unavailable:
+/// what it was doing may or may not have happened. It is closed after Failure::lost, and after Failure::fault
+/// too: a new session may have other rights and settings, know other tables, or be with another server.
 class Connection {
   public:
     error_code open(const std::string& url);
@@ -46,8 +63,9 @@ class Connection {
     error_code prepare(const char* name, const char* sql);
     Result<Answer> execute(const char* name, const Parameters& parameters);
 
-    /// What went wrong last, in one line.
-    const std::string& message() const { return message_; }
+    /// What went wrong last.
+    const Complaint& complaint() const { return complaint_; }
+    const std::string& message() const { return complaint_.text; }
     int server_version() const;
 
   private:
@@ -59,10 +77,10 @@ class Connection {
     bool wait_for_answer();
     error_code lost(const char* reason);
     error_code refused(const pg_result* result);
-    void remember(const char* message);
+    void remember(Failure failure, const char* message);
 
     std::unique_ptr<pg_conn, Finish> handle_;
-    std::string message_;
+    Complaint complaint_;
 };
 
 }  // namespace millrace::store::postgres

@@ -92,27 +92,38 @@ bool Owner::take(std::string& epoch, std::string& why) {
     return true;
 }
 
-error_code Owner::confirm() {
+error_code Owner::confirm(Complaint& complaint) {
     auto connection = connection_.lock();
     if (connection->is_open() && connection->run("select 1")) return {};
-    if (const error_code error = connection->open(url_)) return error;
-    const Result<Answer> locked =
-        connection->run("select pg_catalog.pg_try_advisory_lock(" + kLockClass + ", 0)");
-    if (!locked) return locked.error();
-    if (locked->text(0, 0) == "t") return {};
-    spdlog::error("another Millrace has taken the database over");
-    connection->close();
-    return Errc::store_unavailable;
+    error_code error = connection->open(url_);
+    if (!error) {
+        const Result<Answer> locked =
+            connection->run("select pg_catalog.pg_try_advisory_lock(" + kLockClass + ", 0)");
+        if (locked && locked->text(0, 0) == "t") return {};
+        if (locked) {
+            connection->close();
+            complaint = {Failure::fault, "another Millrace has taken the database over"};
+            return Errc::store_unavailable;
+        }
+        error = locked.error();
+    }
+    complaint = connection->complaint();
+    return error;
 }
 
-error_code Owner::take_lane(Connection& connection, unsigned lane) {
+std::string Owner::lane_sql(unsigned lane) {
     const std::string key = std::to_string(lane + 1);
-    const Result<Answer> locked =
-        connection.run(holders("pg_catalog.pg_terminate_backend(pid)") + " and objid = " + key +
-                       "; set lock_timeout = '5s'; "
-                       "select pg_catalog.pg_advisory_lock(" +
-                       kLockClass + ", " + key + ")");
-    return locked ? error_code{} : locked.error();
+    return holders("pg_catalog.pg_terminate_backend(pid)") + " and objid = " + key +
+           "; set lock_timeout = '5s'; select pg_catalog.pg_advisory_lock(" + kLockClass + ", " + key + "); ";
+}
+
+void Owner::note(const PreparedConnection& who, std::string complaint) {
+    auto noted = noted_.lock();
+    if (!complaint.empty()) {
+        *noted = {&who, std::move(complaint)};
+    } else if (noted->who == &who) {
+        *noted = {};
+    }
 }
 
 }  // namespace millrace::store::postgres

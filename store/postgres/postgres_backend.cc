@@ -21,7 +21,7 @@ class PostgresBackend final : public Backend {
     std::unique_ptr<Log> open_log() override {
         return std::make_unique<SequencedLog>(std::make_unique<PostgresTable>(owner_, lanes_++));
     }
-    std::unique_ptr<Reader> open_reader() override { return std::make_unique<PostgresReader>(owner_.url()); }
+    std::unique_ptr<Reader> open_reader() override { return std::make_unique<PostgresReader>(owner_); }
     std::unique_ptr<Maintenance> open_maintenance() override {
         return std::make_unique<PostgresMaintenance>(owner_);
     }
@@ -31,6 +31,7 @@ class PostgresBackend final : public Backend {
     std::unique_ptr<SessionLog> open_sessions() override {
         return std::make_unique<PostgresSessions>(owner_);
     }
+    std::string complaint() override { return owner_.complaint(); }
 
   private:
     Owner owner_;

@@ -2,16 +2,11 @@
 
 #include <algorithm>
 #include <limits>
-#include <spdlog/spdlog.h>
 
 #include "store/postgres/owner.h"
 
 namespace millrace::store::postgres {
 namespace {
-
-constexpr const char* kSession =
-    "set enable_seqscan = off; set plan_cache_mode = force_generic_plan; set jit = off; set search_path = "
-    "pg_catalog; set synchronous_commit = off; set idle_session_timeout = 0";
 
 const std::string kInfo = R"sql(
 select c.id, c.name, coalesce(oldest.seq, 0::bigint),
@@ -45,6 +40,11 @@ gone as (
     where channel_id = (select id from chosen) and seq <= (select seq from through) returning 1)
 select count(*) from gone)sql";
 
+const Statement kStatements[] = {{"find", kInfo + "where c.name = $1::text"},
+                                 {"by_id", kInfo + "where c.id > $1::bigint order by c.id limit $2::bigint"},
+                                 {"by_name", kByName},
+                                 {"trim", kTrim}};
+
 ChannelInfo info_of(const Answer& answer, int row) {
     ChannelInfo info;
     info.id = answer.integer(row, 0);
@@ -63,37 +63,8 @@ std::int64_t to_timestamp(std::int64_t us) {
 
 }  // namespace
 
-error_code PostgresMaintenance::connect() {
-    if (connection_.is_open()) return {};
-    error_code error = owner_.confirm();
-    if (error) return error;
-    error = connection_.open(owner_.url());
-    if (!error) {
-        const Result<Answer> set = connection_.run(kSession);
-        if (!set) error = set.error();
-    }
-    if (!error) error = connection_.prepare("find", (kInfo + "where c.name = $1::text").c_str());
-    if (!error) {
-        const std::string sql = kInfo + "where c.id > $1::bigint order by c.id limit $2::bigint";
-        error = connection_.prepare("by_id", sql.c_str());
-    }
-    if (!error) error = connection_.prepare("by_name", kByName.c_str());
-    if (!error) error = connection_.prepare("trim", kTrim);
-    if (!error) return {};
-    spdlog::warn("PostgreSQL: {}", connection_.message());
-    connection_.close();
-    return Errc::store_unavailable;
-}
-
-Result<Answer> PostgresMaintenance::execute(const char* name, const Parameters& parameters) {
-    // The session may have been lost while there was nothing to do.
-    for (const bool again : {true, false}) {
-        if (const error_code error = connect()) return error;
-        Result<Answer> answer = connection_.execute(name, parameters);
-        if (answer || connection_.is_open() || !again) return answer;
-    }
-    return make_error_code(Errc::store_unavailable);
-}
+PostgresMaintenance::PostgresMaintenance(Owner& owner)
+    : connection_(owner, PreparedConnection::Use::write, "set synchronous_commit = off", kStatements) {}
 
 Result<std::uint32_t> PostgresMaintenance::trim(const Trim& trim) {
     Parameters parameters;
@@ -102,13 +73,13 @@ Result<std::uint32_t> PostgresMaintenance::trim(const Trim& trim) {
         std::min<std::uint64_t>(trim.before_seq, std::numeric_limits<std::int64_t>::max())));
     parameters.add(to_timestamp(trim.before_us));
     parameters.add(std::int64_t{trim.rows});
-    const Result<Answer> answer = execute("trim", parameters);
+    const Result<Answer> answer = connection_.ask("trim", parameters);
     if (!answer) return answer.error();
     return static_cast<std::uint32_t>(answer->integer(0, 0));
 }
 
 Result<std::vector<ChannelInfo>> PostgresMaintenance::list(const char* name, const Parameters& parameters) {
-    const Result<Answer> answer = execute(name, parameters);
+    const Result<Answer> answer = connection_.ask(name, parameters);
     if (!answer) return answer.error();
     std::vector<ChannelInfo> channels;
     for (int row = 0; row < answer->rows(); ++row) channels.push_back(info_of(*answer, row));

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "store/log.h"
-#include "store/postgres/connection.h"
+#include "store/postgres/prepared_connection.h"
 
 namespace millrace::store::postgres {
 
@@ -12,19 +12,16 @@ class Owner;
 /// disk: a crash may bring back what was deleted last, and the next round deletes it again.
 class PostgresMaintenance final : public Maintenance {
   public:
-    explicit PostgresMaintenance(Owner& owner) : owner_(owner) {}
+    explicit PostgresMaintenance(Owner& owner);
     Result<std::uint32_t> trim(const Trim& trim) override;
     Result<ChannelInfo> find(std::string_view channel) override;
     Result<std::vector<ChannelInfo>> channels(std::int64_t after, std::uint32_t limit) override;
     Result<std::vector<ChannelInfo>> channels_by_name(std::string_view after, std::uint32_t limit) override;
 
   private:
-    error_code connect();
-    Result<Answer> execute(const char* name, const Parameters& parameters);
     Result<std::vector<ChannelInfo>> list(const char* name, const Parameters& parameters);
 
-    Owner& owner_;
-    Connection connection_;
+    PreparedConnection connection_;
 };
 
 }  // namespace millrace::store::postgres

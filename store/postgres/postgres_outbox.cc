@@ -1,7 +1,6 @@
 #include "store/postgres/postgres_outbox.h"
 
 #include <limits>
-#include <spdlog/spdlog.h>
 
 #include "core/channel_name.h"
 #include "core/compact_json.h"
@@ -9,11 +8,6 @@
 
 namespace millrace::store::postgres {
 namespace {
-
-constexpr const char* kSession =
-    "set enable_seqscan = off; set plan_cache_mode = force_generic_plan; set jit = off; set search_path = "
-    "pg_catalog; set statement_timeout = 0; set idle_session_timeout = 0; "
-    "update millrace.meta set value = '";
 
 /// By index alone while there is nothing; `ahead` are the bytes of the rows before.
 const std::string kRead = R"sql(
@@ -35,38 +29,23 @@ kept as (
     returning number)
 delete from millrace.outbox_refused where number <= (select number from kept) - $3::bigint)sql";
 
+const Statement kStatements[] = {{"read", kRead}, {"take", kTake}, {"refuse", kRefuse}};
+
+std::string settings(std::size_t message_bytes) {
+    const std::string largest = std::to_string(message_bytes);
+    return "set statement_timeout = 0; update millrace.meta set value = '" + largest +
+           "' where key = 'sql_message_bytes' and value <> '" + largest + "'";
+}
+
 }  // namespace
 
-error_code PostgresOutbox::prepare() {
-    error_code error = connection_.prepare("read", kRead.c_str());
-    if (!error) error = connection_.prepare("take", kTake);
-    if (!error) error = connection_.prepare("refuse", kRefuse);
-    return error;
-}
-
-error_code PostgresOutbox::connect() {
-    if (connection_.is_open()) return {};
-    error_code error = owner_.confirm();
-    if (error) return error;
-    error = connection_.open(owner_.url());
-    if (!error) {
-        const std::string largest = std::to_string(limits_.message_bytes);
-        const Result<Answer> set = connection_.run(
-            kSession + largest + "' where key = 'sql_message_bytes' and value <> '" + largest + "'");
-        if (!set) error = set.error();
-    }
-    if (!error) error = prepare();
-    if (!error) return {};
-    spdlog::warn("PostgreSQL: {}", connection_.message());
-    connection_.close();
-    return Errc::store_unavailable;
-}
+PostgresOutbox::PostgresOutbox(Owner& owner, const SqlLimits& limits)
+    : limits_(limits),
+      connection_(owner, PreparedConnection::Use::write, settings(limits.message_bytes), kStatements) {}
 
 Result<Answer> PostgresOutbox::execute(const char* name, const Parameters& parameters) {
-    if (const error_code error = connect()) return error;
-    Result<Answer> answer = connection_.execute(name, parameters);
-    if (!answer) spdlog::warn("PostgreSQL: {}", connection_.message());
-    return answer;
+    if (const error_code error = connection_.open()) return error;
+    return connection_.execute(name, parameters);
 }
 
 Result<MessagePtr> PostgresOutbox::message_of(const Answer& answer, int row) {

@@ -5,7 +5,7 @@
 
 #include "core/bytes.h"
 #include "store/log.h"
-#include "store/postgres/connection.h"
+#include "store/postgres/prepared_connection.h"
 
 namespace millrace::store::postgres {
 
@@ -16,20 +16,17 @@ class Owner;
 /// lanes (PostgresTable::move); here goes only what no lane takes.
 class PostgresOutbox final : public SqlOutbox {
   public:
-    PostgresOutbox(Owner& owner, const SqlLimits& limits) : owner_(owner), limits_(limits) {}
+    PostgresOutbox(Owner& owner, const SqlLimits& limits);
     Result<std::vector<SqlRow>> read(std::uint32_t limit) override;
     Result<std::vector<std::int64_t>> take(std::span<const std::int64_t> ids) override;
     error_code refuse(std::int64_t id, error_code reason) override;
 
   private:
-    error_code connect();
-    error_code prepare();
     Result<Answer> execute(const char* name, const Parameters& parameters);
     Result<MessagePtr> message_of(const Answer& answer, int row);
 
-    Owner& owner_;
     const SqlLimits limits_;
-    Connection connection_;
+    PreparedConnection connection_;
     ByteBuffer scratch_;
 };
 

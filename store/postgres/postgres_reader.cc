@@ -2,18 +2,13 @@
 
 #include <algorithm>
 #include <limits>
-#include <spdlog/spdlog.h>
 
 #include "store/flags.h"
+#include "store/postgres/owner.h"
 #include "store/time_range.h"
 
 namespace millrace::store::postgres {
 namespace {
-
-constexpr const char* kSession =
-    "set default_transaction_read_only = on; set enable_seqscan = off; set plan_cache_mode = "
-    "force_generic_plan; "
-    "set jit = off; set search_path = pg_catalog; set idle_session_timeout = 0";
 
 constexpr const char* kBounds = R"sql(
 select id, coalesce((select min(seq) from millrace.message where channel_id = channel.id), 0::bigint),
@@ -43,6 +38,12 @@ join millrace.channel c on c.id = m.channel_id)sql";
 constexpr const char* kCommittedAt =
     "select at from millrace.message where channel_id = $1::bigint and seq = $2::bigint";
 
+const Statement kStatements[] = {{"bounds", kBounds},
+                                 {"ascending", rows_query("asc")},
+                                 {"descending", rows_query("desc")},
+                                 {"retained", kRetained},
+                                 {"committed_at", kCommittedAt}};
+
 std::int64_t to_sql(std::uint64_t seq) {
     return static_cast<std::int64_t>(std::min<std::uint64_t>(seq, std::numeric_limits<std::int64_t>::max()));
 }
@@ -66,23 +67,9 @@ MessagePtr to_message(const Answer& answer, int row, std::string_view channel) {
 
 }  // namespace
 
-error_code PostgresReader::connect() {
-    if (connection_.is_open()) return {};
-    error_code error = connection_.open(url_);
-    if (!error) {
-        const Result<Answer> set = connection_.run(kSession);
-        if (!set) error = set.error();
-    }
-    if (!error) error = connection_.prepare("bounds", kBounds);
-    if (!error) error = connection_.prepare("ascending", rows_query("asc").c_str());
-    if (!error) error = connection_.prepare("descending", rows_query("desc").c_str());
-    if (!error) error = connection_.prepare("retained", kRetained);
-    if (!error) error = connection_.prepare("committed_at", kCommittedAt);
-    if (!error) return {};
-    spdlog::warn("PostgreSQL: {}", connection_.message());
-    connection_.close();
-    return Errc::store_unavailable;
-}
+PostgresReader::PostgresReader(Owner& owner)
+    : connection_(owner, PreparedConnection::Use::read, "set default_transaction_read_only = on",
+                  kStatements) {}
 
 Result<std::int64_t> PostgresReader::committed_at(std::int64_t channel_id, std::uint64_t seq) {
     Parameters parameters;
@@ -111,7 +98,7 @@ error_code PostgresReader::read_messages(const Range& range, std::int64_t channe
 }
 
 Result<Page> PostgresReader::try_read(const Range& range) {
-    if (const error_code error = connect()) return error;
+    if (const error_code error = connection_.open()) return error;
     Parameters parameters;
     parameters.add(std::string_view(range.channel));
     const Result<Answer> bounds = connection_.execute("bounds", parameters);
@@ -134,7 +121,7 @@ Result<Page> PostgresReader::try_read(const Range& range) {
 }
 
 Result<std::vector<MessagePtr>> PostgresReader::retained() {
-    if (const error_code error = connect()) return error;
+    if (const error_code error = connection_.open()) return error;
     const Result<Answer> answer = connection_.execute("retained", Parameters{});
     if (!answer) return answer.error();
     std::vector<MessagePtr> messages;
@@ -146,10 +133,10 @@ Result<std::vector<MessagePtr>> PostgresReader::retained() {
 }
 
 Result<Page> PostgresReader::read(const Range& range) {
-    const bool connected = connection_.is_open();
+    const bool was_open = connection_.is_open();
     Result<Page> page = try_read(range);
     // The session may have been lost while nobody was reading.
-    if (!page && connected && !connection_.is_open()) return try_read(range);
+    if (!page && was_open && connection_.was_lost()) return try_read(range);
     return page;
 }
 

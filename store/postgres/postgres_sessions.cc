@@ -1,7 +1,6 @@
 #include "store/postgres/postgres_sessions.h"
 
 #include <initializer_list>
-#include <spdlog/spdlog.h>
 #include <unordered_map>
 
 #include "store/postgres/owner.h"
@@ -9,9 +8,7 @@
 namespace millrace::store::postgres {
 namespace {
 
-constexpr const char* kSession =
-    "set enable_seqscan = off; set plan_cache_mode = force_generic_plan; set jit = off; set search_path = "
-    "pg_catalog; set idle_session_timeout = 0;"
+constexpr const char* kSettings =
     "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = "
     "'off'";
 
@@ -61,6 +58,15 @@ constexpr const char* kPosition =
     "select seq from millrace.message where channel_id = $1::bigint and at <= $2::timestamptz order by seq "
     "desc limit 1";
 
+const Statement kStatements[] = {{"end", kEnd},
+                                 {"save", kSave},
+                                 {"unsubscribe", kUnsubscribe},
+                                 {"subscribe", kSubscribe},
+                                 {"load", kLoad},
+                                 {"load_subscriptions", kLoadSubscriptions},
+                                 {"news", kNews},
+                                 {"position", kPosition}};
+
 KeptSession session_of(const Answer& answer, int row) {
     KeptSession session;
     session.id = answer.integer(row, 0);
@@ -93,44 +99,21 @@ Parameters parameters_of(std::initializer_list<const Column*> columns) {
 
 }  // namespace
 
-error_code PostgresSessions::connect() {
-    if (connection_.is_open()) return {};
-    if (const error_code error = owner_.confirm()) return error;
-    error_code error = connection_.open(owner_.url());
-    if (!error) {
-        const Result<Answer> set = connection_.run(kSession);
-        if (!set) error = set.error();
-    }
-    if (!error) error = prepare();
-    if (!error) return {};
-    spdlog::warn("PostgreSQL: {}", connection_.message());
-    connection_.close();
-    return Errc::store_unavailable;
-}
-
-error_code PostgresSessions::prepare() {
-    error_code error;
-    for (const auto& [name, sql] :
-         {std::pair{"end", kEnd}, std::pair{"save", kSave}, std::pair{"unsubscribe", kUnsubscribe},
-          std::pair{"subscribe", kSubscribe}, std::pair{"load", kLoad},
-          std::pair{"load_subscriptions", kLoadSubscriptions}, std::pair{"news", kNews},
-          std::pair{"position", kPosition}}) {
-        if (!error) error = connection_.prepare(name, sql);
-    }
-    return error;
-}
+PostgresSessions::PostgresSessions(Owner& owner)
+    : connection_(owner, PreparedConnection::Use::write, kSettings, kStatements) {}
 
 error_code PostgresSessions::apply(std::span<const SessionChange> changes, bool durable) {
+    const bool was_open = connection_.is_open();
+    const error_code error = try_to_apply(changes, durable);
     // The connection may have been lost while there was nothing to do.
-    for (const bool again : {true, false}) {
-        if (const error_code error = connect()) return error;
-        const error_code error = write(changes, durable);
-        if (!error) return {};
-        spdlog::warn("PostgreSQL: {}", connection_.message());
-        if (connection_.is_open()) static_cast<void>(connection_.run("rollback"));
-        if (error != Errc::store_unavailable || !again) return error;
-    }
-    return Errc::store_unavailable;
+    return error && was_open && connection_.was_lost() ? try_to_apply(changes, durable) : error;
+}
+
+error_code PostgresSessions::try_to_apply(std::span<const SessionChange> changes, bool durable) {
+    error_code error = connection_.open();
+    if (!error) error = write(changes, durable);
+    if (error && connection_.is_open()) static_cast<void>(connection_.run("rollback"));
+    return error;
 }
 
 error_code PostgresSessions::write(std::span<const SessionChange> changes, bool durable) {
@@ -230,17 +213,8 @@ error_code PostgresSessions::subscribe(std::span<const SessionChange> changes) {
                                                &retain_as_published, &since_us}));
 }
 
-Result<Answer> PostgresSessions::read(const char* name, const Parameters& parameters) {
-    for (const bool again : {true, false}) {
-        if (const error_code error = connect()) return error;
-        Result<Answer> answer = connection_.execute(name, parameters);
-        if (answer || connection_.is_open() || !again) return answer;
-    }
-    return make_error_code(Errc::store_unavailable);
-}
-
 Result<std::vector<RestoredSession>> PostgresSessions::load() {
-    const Result<Answer> rows = read("load", {});
+    const Result<Answer> rows = connection_.ask("load", {});
     if (!rows) return rows.error();
     std::vector<RestoredSession> sessions;
     std::unordered_map<std::int64_t, std::size_t> places;
@@ -248,7 +222,7 @@ Result<std::vector<RestoredSession>> PostgresSessions::load() {
         places[rows->integer(row, 0)] = sessions.size();
         sessions.push_back({session_of(*rows, row), {}});
     }
-    const Result<Answer> subscriptions = read("load_subscriptions", {});
+    const Result<Answer> subscriptions = connection_.ask("load_subscriptions", {});
     if (!subscriptions) return subscriptions.error();
     for (int row = 0; row < subscriptions->rows(); ++row) {
         const auto place = places.find(subscriptions->integer(row, 0));
@@ -261,7 +235,7 @@ Result<std::vector<RestoredSession>> PostgresSessions::load() {
 Result<std::vector<ChannelNews>> PostgresSessions::news(std::int64_t us) {
     Parameters parameters;
     parameters.add(us - kEpochOffset_us);
-    const Result<Answer> rows = read("news", parameters);
+    const Result<Answer> rows = connection_.ask("news", parameters);
     if (!rows) return rows.error();
     std::vector<ChannelNews> news;
     for (int row = 0; row < rows->rows(); ++row) {
@@ -274,7 +248,7 @@ Result<std::uint64_t> PostgresSessions::position(std::int64_t channel_id, std::i
     Parameters parameters;
     parameters.add(channel_id);
     parameters.add(us - kEpochOffset_us);
-    const Result<Answer> rows = read("position", parameters);
+    const Result<Answer> rows = connection_.ask("position", parameters);
     if (!rows) return rows.error();
     return rows->rows() == 0 ? 0 : static_cast<std::uint64_t>(rows->integer(0, 0));
 }

@@ -1,7 +1,7 @@
 // Sessions in PostgreSQL.
 #pragma once
 
-#include "store/postgres/connection.h"
+#include "store/postgres/prepared_connection.h"
 #include "store/session_log.h"
 
 namespace millrace::store::postgres {
@@ -11,16 +11,14 @@ class Owner;
 /// A writing connection of its own, under the owner's lock.
 class PostgresSessions final : public SessionLog {
   public:
-    explicit PostgresSessions(Owner& owner) : owner_(owner) {}
+    explicit PostgresSessions(Owner& owner);
     error_code apply(std::span<const SessionChange> changes, bool durable) override;
     Result<std::vector<RestoredSession>> load() override;
     Result<std::vector<ChannelNews>> news(std::int64_t us) override;
     Result<std::uint64_t> position(std::int64_t channel_id, std::int64_t us) override;
 
   private:
-    error_code connect();
-    error_code prepare();
-    Result<Answer> read(const char* name, const Parameters& parameters);
+    error_code try_to_apply(std::span<const SessionChange> changes, bool durable);
     error_code write(std::span<const SessionChange> changes, bool durable);
     error_code end(std::span<const SessionChange> changes);
     error_code save(std::span<const SessionChange> changes);
@@ -28,8 +26,7 @@ class PostgresSessions final : public SessionLog {
     error_code subscribe(std::span<const SessionChange> changes);
     error_code execute(const char* name, const Parameters& parameters);
 
-    Owner& owner_;
-    Connection connection_;
+    PreparedConnection connection_;
 };
 
 }  // namespace millrace::store::postgres

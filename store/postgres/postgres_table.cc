@@ -1,18 +1,13 @@
 #include "store/postgres/postgres_table.h"
 
-#include <spdlog/spdlog.h>
-
 #include "store/flags.h"
 #include "store/postgres/owner.h"
 
 namespace millrace::store::postgres {
 namespace {
 
-// Tables grow faster than their statistics: plans are made once, and from indexes only.
-constexpr const char* kSession =
-    "set enable_seqscan = off; set plan_cache_mode = force_generic_plan; set jit = off; set search_path = "
-    "pg_catalog; "
-    "set statement_timeout = 0; set idle_session_timeout = 0;"
+constexpr const char* kSettings =
+    "set statement_timeout = 0; "
     "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = "
     "'off'";
 
@@ -56,38 +51,32 @@ constexpr const char* kStored =
     "select 1 from millrace.channel where id = $1::bigint and floor >= $2::bigint and not exists (select 1 "
     "from millrace.message where channel_id = $1::bigint and seq = $2::bigint)";
 
+const Statement kStatements[] = {{"channels", kChannels}, {"find", kFind},     {"insert", kInsert},
+                                 {"move", kMove},         {"forget", kForget}, {"stored", kStored}};
+
 }  // namespace
 
-error_code PostgresTable::failed(error_code error) const {
-    spdlog::warn("PostgreSQL: {}", connection_.message());
-    return error;
-}
-
-error_code PostgresTable::prepare() {
-    error_code error = connection_.prepare("channels", kChannels);
-    if (!error) error = connection_.prepare("find", kFind);
-    if (!error) error = connection_.prepare("insert", kInsert.c_str());
-    if (!error) error = connection_.prepare("move", kMove.c_str());
-    if (!error) error = connection_.prepare("forget", kForget);
-    if (!error) error = connection_.prepare("stored", kStored);
-    return error;
-}
+PostgresTable::PostgresTable(Owner& owner, unsigned lane)
+    : connection_(owner, PreparedConnection::Use::write, Owner::lane_sql(lane) + kSettings, kStatements) {}
 
 error_code PostgresTable::recover() {
-    connection_.close();
-    error_code error = owner_.confirm();
-    if (error) return error;
-    error = connection_.open(owner_.url());
-    if (!error) error = Owner::take_lane(connection_, lane_);
+    error_code error = connection_.reopen();
+    if (!error) error = try_everything();
+    return error ? make_error_code(Errc::store_unavailable) : error_code{};
+}
+
+/// A batch of nothing asks for the rights that any batch needs; preparing asks for none. So the store stays
+/// away for as long as one is missing.
+error_code PostgresTable::try_everything() {
+    const Result<std::vector<Channel>> no_channels = channels({});
+    error_code error = no_channels ? error_code{} : no_channels.error();
     if (!error) {
-        const Result<Answer> set = connection_.run(kSession);
-        if (!set) error = set.error();
+        const Result<std::vector<Receipt>> no_receipts = find({});
+        if (!no_receipts) error = no_receipts.error();
     }
-    if (!error) error = prepare();
-    if (!error) return {};
-    failed(error);
-    connection_.close();
-    return Errc::store_unavailable;
+    if (!error) error = insert({}, 0);
+    if (!error) error = move({}, 0, {});
+    return error;
 }
 
 Result<std::vector<Channel>> PostgresTable::channels(std::span<const std::string_view> names) {
@@ -96,7 +85,7 @@ Result<std::vector<Channel>> PostgresTable::channels(std::span<const std::string
     Parameters parameters;
     parameters.add(column);
     const Result<Answer> answer = connection_.execute("channels", parameters);
-    if (!answer) return failed(answer.error());
+    if (!answer) return answer.error();
     std::vector<Channel> channels(names.size());
     for (int row = 0; row < answer->rows(); ++row) {
         Channel& channel = channels[static_cast<std::size_t>(answer->integer(row, 0) - 1)];
@@ -117,7 +106,7 @@ Result<std::vector<Receipt>> PostgresTable::find(std::span<const Key> keys) {
     parameters.add(channel_ids);
     parameters.add(ids);
     const Result<Answer> answer = connection_.execute("find", parameters);
-    if (!answer) return failed(answer.error());
+    if (!answer) return answer.error();
     std::vector<Receipt> receipts(keys.size());
     for (int row = 0; row < answer->rows(); ++row) {
         Receipt& receipt = receipts[static_cast<std::size_t>(answer->integer(row, 0) - 1)];
@@ -134,7 +123,7 @@ error_code PostgresTable::move(std::span<const Row> rows, std::int64_t at_us,
     Parameters parameters;
     parameters.add(ids);
     const Result<Answer> answer = connection_.execute("forget", parameters);
-    return answer ? error_code{} : failed(answer.error());
+    return answer ? error_code{} : answer.error();
 }
 
 error_code PostgresTable::write(const char* statement, std::span<const Row> rows, std::int64_t at_us,
@@ -166,7 +155,7 @@ error_code PostgresTable::write(const char* statement, std::span<const Row> rows
     const Column taken = Column::of(sql_rows);
     if (!sql_rows.empty()) parameters.add(taken);
     const Result<Answer> answer = connection_.execute(statement, parameters);
-    return answer ? error_code{} : failed(answer.error());
+    return answer ? error_code{} : answer.error();
 }
 
 Result<bool> PostgresTable::stored(const Row& row, std::int64_t at_us) {
@@ -175,7 +164,7 @@ Result<bool> PostgresTable::stored(const Row& row, std::int64_t at_us) {
     parameters.add(static_cast<std::int64_t>(row.seq));
     parameters.add(at_us - kEpochOffset_us);
     const Result<Answer> answer = connection_.execute("stored", parameters);
-    if (!answer) return {boost::system::in_place_error, failed(answer.error())};
+    if (!answer) return {boost::system::in_place_error, answer.error()};
     return answer->rows() != 0;
 }
 

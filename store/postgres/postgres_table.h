@@ -1,7 +1,7 @@
 // Writing to PostgreSQL.
 #pragma once
 
-#include "store/postgres/connection.h"
+#include "store/postgres/prepared_connection.h"
 #include "store/sequenced_log.h"
 
 namespace millrace::store::postgres {
@@ -13,7 +13,7 @@ class Owner;
 /// on for us).
 class PostgresTable final : public Table {
   public:
-    PostgresTable(Owner& owner, unsigned lane) : owner_(owner), lane_(lane) {}
+    PostgresTable(Owner& owner, unsigned lane);
 
     error_code recover() override;
     Result<std::vector<Channel>> channels(std::span<const std::string_view> names) override;
@@ -28,15 +28,11 @@ class PostgresTable final : public Table {
     Result<bool> stored(const Row& row, std::int64_t at_us) override;
 
   private:
-    error_code prepare();
+    error_code try_everything();
     error_code write(const char* statement, std::span<const Row> rows, std::int64_t at_us,
                      std::span<const std::int64_t> sql_rows);
-    /// Logs what the server said.
-    error_code failed(error_code error) const;
 
-    Owner& owner_;
-    const unsigned lane_;
-    Connection connection_;
+    PreparedConnection connection_;
 };
 
 }  // namespace millrace::store::postgres

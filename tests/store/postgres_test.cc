@@ -2,6 +2,7 @@
 #include <map>
 #include <thread>
 
+#include "store/postgres/connection.h"
 #include "store/postgres/postgres_backend.h"
 #include "store/store.h"
 #include "tests/store/recording_sink.h"
@@ -137,6 +138,7 @@ TEST_F(Postgres, DoesNotWriteOnceAnotherHasTakenTheDatabaseOver) {
     EXPECT_FALSE(log->append(std::vector<MessagePtr>{text_message("a", "2")}));
     EXPECT_FALSE(log->settle());
     other->reset();
+    end_sessions("true");
     EXPECT_TRUE(log->settle());
 }
 
@@ -147,6 +149,56 @@ TEST_F(Postgres, RefusesASecondOwnerWhileOnlyALaneIsConnected) {
     std::string why;
     EXPECT_FALSE(place_.open(why));
     EXPECT_THAT(why, testing::HasSubstr("another Millrace is using"));
+}
+
+TEST(PostgresFailure, IsToldByItsState) {
+    using postgres::Failure;
+    using postgres::failure_of;
+    for (const char* state : {"", "08006", "57P01", "57P03"})
+        EXPECT_EQ(failure_of(state), Failure::lost) << state;
+    for (const char* state : {"40001", "40P01", "53100", "53200", "55P03", "57014"})
+        EXPECT_EQ(failure_of(state), Failure::passing) << state;
+    for (const char* state : {"22021", "23505", "54000"})
+        EXPECT_EQ(failure_of(state), Failure::data) << state;
+    for (const char* state :
+         {"42501", "42P01", "25006", "0A000", "3F000", "55000", "58030", "P0001", "XX000"})
+        EXPECT_EQ(failure_of(state), Failure::fault) << state;
+}
+
+TEST_F(Postgres, ASessionOutlivesWhatPassesAndSaysWhatItWas) {
+    postgres::Connection connection;
+    ASSERT_FALSE(connection.open(place_.url()));
+    const auto raise = [&](const std::string& state) {
+        return connection.run("do $$ begin raise exception 'no room' using errcode = '" + state + "'; end $$")
+            .error();
+    };
+    EXPECT_EQ(raise("53100"), Errc::store_unavailable);
+    EXPECT_TRUE(connection.is_open());
+    EXPECT_THAT(connection.message(), testing::HasSubstr("no room"));
+    EXPECT_THAT(connection.message(), testing::HasSubstr("(SQLSTATE 53100)"));
+    EXPECT_EQ(raise("22000"), Errc::malformed);
+    EXPECT_EQ(raise("54000"), Errc::too_large);
+    EXPECT_TRUE(connection.is_open());
+    EXPECT_EQ(raise("42501"), Errc::store_unavailable);
+    EXPECT_FALSE(connection.is_open());
+}
+
+TEST_F(Postgres, SaysWhatItIsRefusedUntilItIsNot) {
+    const std::unique_ptr<Log> log = backend_->open_log();
+    const std::vector<MessagePtr> batch = {text_message("a", "1")};
+    ASSERT_TRUE(log->append(batch));
+    EXPECT_EQ(backend_->complaint(), "");
+    place_.sql("alter table millrace.message rename to elsewhere");
+    EXPECT_EQ(log->append(batch).error(), Errc::store_unavailable);
+    // Over a new connection, too: the store is away for as long as nothing can be written.
+    EXPECT_FALSE(log->settle());
+    EXPECT_THAT(backend_->complaint(), testing::HasSubstr("relation \"millrace.message\" does not exist"));
+    EXPECT_THAT(backend_->complaint(), testing::HasSubstr("42P01"));
+    end_sessions("true");
+    place_.sql("alter table millrace.elsewhere rename to message");
+    EXPECT_TRUE(log->settle());
+    EXPECT_EQ(backend_->complaint(), "");
+    EXPECT_THAT(seqs(log->append(batch).value()), testing::ElementsAre(2));
 }
 
 /// Publishes until told to stop, over a store whose database is crashed and started again under it.
