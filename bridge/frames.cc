@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "bridge/frame_fields.h"
+#include "core/compact_json.h"
+#include "core/json_text.h"
 #include "core/message_json.h"
 #include "core/net/websocket.h"
 #include "store/message_id.h"
@@ -13,87 +15,6 @@ namespace millrace::bridge {
 namespace {
 
 namespace json = boost::json;
-
-bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/// Whether a string token says `name`, which may be written with escapes (RFC 8259 8.3).
-bool says(std::string_view token, std::string_view name) {
-    const std::string_view inside = token.substr(1, token.size() - 2);
-    if (inside.find('\\') == std::string_view::npos) return inside == name;
-    return json::parse(token) == json::value(name);
-}
-
-/// Walks over text that is known to be one JSON object, to find a member as it was written: a number that
-/// went through a double would come out with other digits.
-class Walker {
-  public:
-    explicit Walker(std::string_view text) : text_(text) {}
-
-    /// The last member of that name, as it stands; empty: there is none.
-    std::string_view find(std::string_view name) {
-        std::string_view found;
-        skip_to('{');
-        while (skip_space() != '}') {
-            const std::string_view key = value();
-            skip_to(':');
-            skip_space();
-            const std::string_view member = value();
-            if (says(key, name)) found = member;
-            if (skip_space() == ',') ++at_;
-        }
-        return found;
-    }
-
-  private:
-    char skip_space() {
-        while (is_space(text_[at_])) ++at_;
-        return text_[at_];
-    }
-    void skip_to(char c) { at_ = text_.find(c, at_) + 1; }
-    void skip_string() {
-        for (++at_; text_[at_] != '"'; ++at_) {
-            if (text_[at_] == '\\') ++at_;
-        }
-        ++at_;
-    }
-    std::string_view value() {
-        const std::size_t begin = at_;
-        std::size_t depth = 0;
-        for (;;) {
-            const char c = text_[at_];
-            if (c == '"') {
-                skip_string();
-            } else if (depth == 0 && (c == ',' || c == '}' || c == ']' || c == ':' || is_space(c))) {
-                break;
-            } else {
-                if (c == '{' || c == '[') ++depth;
-                if (c == '}' || c == ']') --depth;
-                ++at_;
-            }
-            if (depth == 0 && (c == '"' || c == '}' || c == ']')) break;
-        }
-        return text_.substr(begin, at_ - begin);
-    }
-
-    std::string_view text_;
-    std::size_t at_ = 0;
-};
-
-std::string without_space(std::string_view text) {
-    std::string compact;
-    compact.reserve(text.size());
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (!in_string && is_space(c)) continue;
-        compact += c;
-        if (c == '"') in_string = !in_string;
-        if (in_string && c == '\\') compact += text[++i];
-    }
-    return compact;
-}
 
 ClientFrame::Action action_of(std::string_view name) {
     using Action = ClientFrame::Action;
@@ -166,8 +87,15 @@ void append_message_options(ByteBuffer& out, const Message& message, std::string
 }  // namespace
 
 std::string payload_of(std::string_view text) {
-    std::string payload = without_space(Walker(text).find("payload"));
-    if (payload.empty()) payload = "null";
+    // Not out of the tree: a number that went through a double would come out with other digits.
+    std::string_view found = "null";
+    JsonItems members(text);
+    while (members.next()) {
+        if (members.name() == "payload") found = members.value();
+    }
+    std::string payload;
+    payload.reserve(found.size());
+    append_compact(payload, found);
     return payload;
 }
 

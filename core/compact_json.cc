@@ -8,7 +8,10 @@ std::size_t json_string_size(std::string_view text) {
     return at + 1;
 }
 
-void append_compact(ByteBuffer& out, std::string_view json) {
+namespace {
+
+template <class Text>
+void append_without_space(Text& out, std::string_view json) {
     std::size_t copied = 0;
     std::size_t at = 0;
     while (at < json.size()) {
@@ -22,6 +25,16 @@ void append_compact(ByteBuffer& out, std::string_view json) {
         }
     }
     out.append(json.substr(copied));
+}
+
+}  // namespace
+
+void append_compact(ByteBuffer& out, std::string_view json) {
+    append_without_space(out, json);
+}
+
+void append_compact(std::string& out, std::string_view json) {
+    append_without_space(out, json);
 }
 
 }  // namespace millrace

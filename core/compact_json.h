@@ -1,6 +1,7 @@
 // JSON as text without the white space between its tokens.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "core/bytes.h"
@@ -16,5 +17,6 @@ std::size_t json_string_size(std::string_view text);
 
 /// Copies valid JSON without insignificant white space.
 void append_compact(ByteBuffer& out, std::string_view json);
+void append_compact(std::string& out, std::string_view json);
 
 }  // namespace millrace

@@ -65,6 +65,19 @@ std::string_view JsonItems::take_value() {
     return value;
 }
 
+void JsonItems::take_name() {
+    std::size_t end = 1;
+    while (rest_[end] != '"' && rest_[end] != '\\') ++end;
+    if (rest_[end] == '"') {
+        name_ = rest_.substr(1, end - 1);
+        rest_.remove_prefix(end + 1);
+    } else {
+        name_ = string_of(take_value(), unescaped_).value_or(std::string_view{});
+    }
+    skip_space();
+    rest_.remove_prefix(1);
+}
+
 bool JsonItems::next() {
     skip_space();
     // In front is the opening bracket, a comma or the closing bracket.
@@ -72,11 +85,7 @@ bool JsonItems::next() {
     rest_.remove_prefix(1);
     skip_space();
     if (rest_.front() == '}' || rest_.front() == ']') return false;
-    if (object_) {
-        key_ = take_value();
-        skip_space();
-        rest_.remove_prefix(1);
-    }
+    if (object_) take_name();
     value_ = take_value();
     return true;
 }

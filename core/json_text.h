@@ -15,20 +15,25 @@ std::string_view trim_json(std::string_view json);
 class JsonItems {
   public:
     explicit JsonItems(std::string_view json);
+    JsonItems(const JsonItems&) = delete;
+    JsonItems& operator=(const JsonItems&) = delete;
     /// False: that was the last one.
     bool next();
-    /// A string token with its quotes; empty in an array.
-    std::string_view key() const { return key_; }
+    /// What the member is called, however it is written: RFC 8259 8.3 compares names without their escapes.
+    /// Empty in an array. Until the next step.
+    std::string_view name() const { return name_; }
     /// The value's text, from its first to its last character.
     std::string_view value() const { return value_; }
 
   private:
     std::string_view take_value();
+    void take_name();
     void skip_space();
 
     std::string_view rest_;
-    std::string_view key_;
+    std::string_view name_;
     std::string_view value_;
+    std::string unescaped_;
     bool object_;
 };
 

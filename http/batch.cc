@@ -87,7 +87,7 @@ std::optional<Problem> split_array(std::string_view body, std::vector<std::strin
     std::string_view array;
     JsonItems members(body);
     while (members.next()) {
-        if (members.key() == "\"messages\"") array = members.value();
+        if (members.name() == "messages") array = members.value();
     }
     if (!array.starts_with('[')) return bad_request(kFault);
     JsonItems elements(array);

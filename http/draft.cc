@@ -23,9 +23,9 @@ std::string_view read_audience(std::string_view token, Audience& audience) {
     if (!token.starts_with('{')) return kFault;
     JsonItems members(token);
     while (members.next()) {
-        if (members.key() == "\"dbo_id\"") {
+        if (members.name() == "dbo_id") {
             if (!read_integer(members.value(), audience.dbo_id)) return kFault;
-        } else if (members.key() == "\"row_id\"") {
+        } else if (members.name() == "row_id") {
             if (!read_integer(members.value(), audience.row_id)) return kFault;
         }
     }
@@ -50,24 +50,24 @@ std::string_view read_data(std::string_view token, Draft& draft) {
 }
 
 /// Takes one member over; empty: well read, or not known and so passed over.
-std::string_view read_member(std::string_view key, std::string_view value, Draft& draft) {
-    if (key == "\"channel\"") {
+std::string_view read_member(std::string_view name, std::string_view value, Draft& draft) {
+    if (name == "channel") {
         const auto text = string_of(value, draft.channel_text);
         if (!text || !is_channel_name(*text))
             return "`channel` must be a channel name: 1 to 65535 bytes, no '+', '#', NUL";
         draft.channel = *text;
-    } else if (key == "\"data\"" || key == "\"message\"") {
+    } else if (name == "data" || name == "message") {
         return read_data(value, draft);
-    } else if (key == "\"id\"") {
+    } else if (name == "id") {
         const auto text = string_of(value, draft.id_text);
         if (!text || !is_idempotency_key(*text)) return "`id` must be a string of 1 to 255 bytes without NUL";
         draft.id = *text;
-    } else if (key == "\"type\"") {
+    } else if (name == "type") {
         return read_kind(value, draft.kind);
-    } else if (key == "\"retain\"") {
+    } else if (name == "retain") {
         draft.retain = value == "true";
         if (value != "true" && value != "false") return "`retain` must be true or false";
-    } else if (key == "\"to\"") {
+    } else if (name == "to") {
         return read_audience(value, draft.audience);
     }
     return {};
@@ -89,7 +89,7 @@ std::optional<Problem> read_draft(std::string_view json, Draft& draft) {
     if (!json.starts_with('{')) return bad_request("a message must be a JSON object");
     JsonItems members(json);
     while (members.next()) {
-        const std::string_view fault = read_member(members.key(), members.value(), draft);
+        const std::string_view fault = read_member(members.name(), members.value(), draft);
         if (!fault.empty()) return bad_request(fault);
     }
     if (draft.channel.empty()) return bad_request("`channel` is missing");

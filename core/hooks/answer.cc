@@ -26,10 +26,10 @@ Members members_of(std::string_view object) {
     Members found;
     JsonItems items(object);
     while (items.next()) {
-        if (items.key() == "\"allow\"") found.allow = items.value();
-        if (items.key() == "\"reason\"") found.reason = items.value();
-        if (items.key() == "\"payload\"") found.payload = items.value();
-        if (items.key() == "\"encoding\"") found.encoding = items.value();
+        if (items.name() == "allow") found.allow = items.value();
+        if (items.name() == "reason") found.reason = items.value();
+        if (items.name() == "payload") found.payload = items.value();
+        if (items.name() == "encoding") found.encoding = items.value();
     }
     return found;
 }

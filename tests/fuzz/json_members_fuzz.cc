@@ -59,9 +59,7 @@ void check_items(std::string_view text, const json::value& tree) {
         if (tree.is_array()) {
             check(count < tree.get_array().size() && same(value, tree.get_array()[count]));
         } else {
-            std::string unescaped;
-            const auto key = string_of(items.key(), unescaped);
-            check(key && tree.get_object().contains(*key));
+            check(tree.get_object().contains(items.name()));
         }
         ++count;
     }
@@ -71,8 +69,6 @@ void check_items(std::string_view text, const json::value& tree) {
 void check_draft(std::string_view text, const json::value& tree) {
     http::Draft draft;
     if (http::read_draft(text, draft)) return;
-    // HTTP passes over names that are written with escapes.
-    if (text.find('\\') != std::string_view::npos) return;
     check(tree.get_object().at("channel") == json::value(json::string_view(draft.channel)));
     static_cast<void>(parsed(draft.data));
 }

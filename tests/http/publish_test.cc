@@ -55,7 +55,7 @@ TEST_F(HttpPublishTest, MessageIsAnotherNameOfData) {
 TEST_F(HttpPublishTest, TypeRetainAudienceAndEscapedNames) {
     const HttpAnswer answer = post(
         "/v1/publish",
-        R"({"\u0063hannel":1,"channel":"caf\u00e9\/1","data":null,"type":"message","retain":true,"to":{"dbo_id":7,"row_id":42},"unknown":[1]})");
+        R"({"\u0063hannel":"caf\u00e9\/1","d\u0061ta":null,"type":"message","retain":true,"to":{"dbo\u005fid":7,"row_id":42},"unknown":[1]})");
     EXPECT_EQ(answer.status, 201) << answer.body;
     const MessagePtr message = stored("caf\xc3\xa9/1", 0);
     ASSERT_TRUE(message);
@@ -173,6 +173,7 @@ TEST_F(HttpPublishTest, BatchOfLinesAndItsLimits) {
     EXPECT_EQ(results[1].at("status"), 400);
     EXPECT_EQ(results[2].at("seq"), 2);
     EXPECT_EQ(post("/v1/publish/batch", R"({"messages":[]})").body, R"({"results":[]})");
+    EXPECT_EQ(post("/v1/publish/batch", R"({"m\u0065ssages":[]})").body, R"({"results":[]})");
     expect_problem(post("/v1/publish/batch", R"({"messages":7})"), 400);
     expect_problem(post("/v1/publish/batch", R"([])"), 400);
     config_.limits.http_batch_messages = 1;

@@ -27,6 +27,7 @@ TEST(Answer, NoComesWithItsReason) {
     EXPECT_EQ(no.reason, "nöt  here");
     EXPECT_EQ(no.detail, "");
     EXPECT_EQ(read_answer(403, R"({"reason":"closed"})", kJoin).reason, "closed");
+    EXPECT_EQ(read_answer(200, R"({"\u0061llow":false})", kJoin).outcome, Outcome::denied);
     for (const char* body : {"", "Forbidden", "{", R"({"reason":7})", R"({"allow":true})"}) {
         const Verdict plain = read_answer(403, body, kJoin);
         EXPECT_EQ(plain.outcome, Outcome::denied) << body;
