@@ -82,12 +82,22 @@ void add_index_cases(Cases& cases) {
     cases.push_back({"index/find_per_subscriber", 10'000, [] {
                          auto here = std::make_unique<Crowd>();
                          here->subscribers.resize(1000);
-                         for (Nobody& subscriber : here->subscribers) here->index.add(kTopic, subscriber, {});
+                         here->topics = {std::string(kTopic), "site/4711"};
+                         for (const std::string& topic : here->topics) {
+                             for (Nobody& subscriber : here->subscribers)
+                                 here->index.add(topic, subscriber, {});
+                         }
                          return repeat(
                              [here = std::move(here)] {
-                                 benchmark::DoNotOptimize(here->index.find(kTopic, nullptr).data());
+                                 benchmark::DoNotOptimize(here->index.find(here->topic(), nullptr).data());
                              },
                              1000);
+                     }});
+    cases.push_back({"index/find_again", kTimes, [] {
+                         auto here = crowd(wildcard_filter, matching_topic);
+                         return repeat([here = std::move(here)] {
+                             benchmark::DoNotOptimize(here->index.find(kTopic, nullptr).data());
+                         });
                      }});
     add_change(cases, "index/add_remove_exact", matching_topic);
     add_change(cases, "index/add_remove_wildcard", wildcard_filter);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -57,6 +58,16 @@ struct Node {
     std::string level;
 };
 
+/// Differs for nearly all topics that differ: their middle or their end does.
+std::uint64_t look_of(std::string_view topic) {
+    std::uint64_t middle = 0;
+    std::uint64_t end = 0;
+    if (topic.size() < sizeof end) return topic.size();
+    std::memcpy(&middle, topic.data() + (topic.size() - sizeof middle) / 2, sizeof middle);
+    std::memcpy(&end, topic.data() + topic.size() - sizeof end, sizeof end);
+    return middle * 31 + end + topic.size();
+}
+
 bool set(Entries& entries, Subscriber& subscriber, const SubscriptionOptions& options) {
     const auto found = std::find_if(entries.begin(), entries.end(),
                                     [&](const Entry& entry) { return entry.subscriber == &subscriber; });
@@ -91,6 +102,10 @@ struct SubscriptionIndex::Impl {
     std::vector<std::uint32_t> frontier;
     std::vector<std::uint32_t> next_frontier;
     std::uint64_t walk = 0;
+    std::uint64_t last_look = 0;  ///< look_of() what was asked last
+    std::string found_topic;      ///< what `found` answers, while `found_for_all`
+    bool found_for_all = false;   ///< `found` still holds, whoever published
+    bool met_no_local = false;    ///< in this walk
 
     std::uint32_t child(std::uint32_t parent, std::string_view level) const {
         if (level == "+") return nodes[parent].plus;
@@ -152,6 +167,7 @@ struct SubscriptionIndex::Impl {
         for (const Entry& entry : entries) {
             Subscriber& subscriber = *entry.subscriber;
             const SubscriptionOptions& options = entry.options;
+            met_no_local |= options.no_local;
             // [MQTT-3.8.3-3]
             if (options.no_local && origin != nullptr && subscriber.origin() == origin) continue;
             if (subscriber.matched_at_ != walk) {
@@ -216,6 +232,7 @@ SubscriptionIndex::~SubscriptionIndex() = default;
 
 bool SubscriptionIndex::add(std::string_view filter, Subscriber& subscriber,
                             const SubscriptionOptions& options) {
+    impl_->found_for_all = false;
     bool added = false;
     if (has_wildcard(filter)) {
         added = set(*impl_->place(filter, true).first, subscriber, options);
@@ -230,6 +247,7 @@ bool SubscriptionIndex::add(std::string_view filter, Subscriber& subscriber,
 }
 
 bool SubscriptionIndex::remove(std::string_view filter, Subscriber& subscriber) {
+    impl_->found_for_all = false;
     bool removed = false;
     if (has_wildcard(filter)) {
         const auto [entries, node] = impl_->place(filter, false);
@@ -249,12 +267,20 @@ bool SubscriptionIndex::remove(std::string_view filter, Subscriber& subscriber) 
 const std::vector<SubscriptionIndex::Found>& SubscriptionIndex::find(std::string_view topic,
                                                                      const void* origin) {
     Impl& impl = *impl_;
+    const std::uint64_t look = look_of(topic);
+    const bool perhaps_again = look == impl.last_look;
+    if (perhaps_again && impl.found_for_all && impl.found_topic == topic) return impl.found;
+    impl.last_look = look;
     ++impl.walk;
     impl.found.clear();
     impl.found_identifiers.clear();
+    impl.met_no_local = false;
     if (const auto at = impl.exact.find(topic); at != impl.exact.end()) impl.collect(at->second, origin);
     if (impl.wildcards != 0) impl.walk_trie(topic, origin);
     if (!impl.found_identifiers.empty()) impl.gather_identifiers();
+    // A topic costs nothing more before it has come twice.
+    impl.found_for_all = perhaps_again && !impl.met_no_local;
+    if (impl.found_for_all) impl.found_topic = topic;
     return impl.found;
 }
 

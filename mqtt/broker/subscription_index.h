@@ -38,7 +38,8 @@ class SubscriptionIndex {
     bool remove(std::string_view filter, Subscriber& subscriber);
 
     /// Everybody the topic reaches, each once, overlapping subscriptions merged. Valid until the next call;
-    /// `origin` is the publisher, left out where a subscription says No Local.
+    /// `origin` is the publisher, left out where a subscription says No Local. Asked about the same topic
+    /// again, as in a burst of messages, it does not look a second time.
     const std::vector<Found>& find(std::string_view topic, const void* origin);
 
     /// Calls `visit` for each filter without wildcards that somebody has.
