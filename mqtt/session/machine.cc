@@ -5,6 +5,7 @@
 
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
+#include "mqtt/session/refusal_text.h"
 
 namespace millrace::mqtt {
 
@@ -136,6 +137,12 @@ Properties Machine::reason(std::string_view why, std::size_t rest) {
     constexpr std::size_t kHeaders = 12;  // type, two lengths of up to four bytes, packet identifier, code
     if (context_.scratch.size() + kHeaders + rest > packet_bytes_max_) return {};
     return writer.properties();
+}
+
+/// The same of what was refused in an acknowledgement, where the client wants it [MQTT-3.1.2-29].
+Properties Machine::reason_of(PacketType answer, ReasonCode code, std::string_view why, std::size_t rest) {
+    if (!wants_reasons_) return {};
+    return reason(why.empty() ? refusal_text(answer, code) : why, rest);
 }
 
 void Machine::end(ReasonCode code, const char* why) {

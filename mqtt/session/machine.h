@@ -173,6 +173,8 @@ class Machine {
     void acknowledge(PendingAcks::Ack ack);
     void write_ack(const PendingAcks::Ack& ack, std::string_view why = {});
     Properties reason(std::string_view why, std::size_t rest);
+    Properties reason_of(PacketType answer, ReasonCode code, std::string_view why = {}, std::size_t rest = 0);
+    Properties reason_of(const LateAnswer& answer);
     ReasonCode refusal(ReasonCode code) const;
     void settle(PendingAcks::Ack& ack, ReasonCode code);
     void on_pubrel(const Frame& frame);

@@ -6,6 +6,7 @@
 #include "mqtt/codec/topic.h"
 #include "mqtt/codec/wire.h"
 #include "mqtt/session/machine.h"
+#include "mqtt/session/refusal_text.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -120,7 +121,8 @@ void Machine::accept(Session& session, bool session_present, std::string_view as
 void Machine::refuse(ReasonCode code) {
     if (state_ == State::ended) return;
     if (packet_bytes_max_ >= kRefusalBytes) {
-        write([&](ByteBuffer& to) { encode_connack(to, {false, code, {}}, version_); });  // [MQTT-3.2.2-6]
+        const Properties why = reason(refusal_text(PacketType::connack, code), 0);         // [MQTT-3.2.2-19]
+        write([&](ByteBuffer& to) { encode_connack(to, {false, code, why}, version_); });  // [MQTT-3.2.2-6]
     }
     leave_session();
     host_.on_end();

@@ -191,8 +191,9 @@ void Machine::acknowledge(PendingAcks::Ack ack) {
 
 void Machine::write_ack(const PendingAcks::Ack& ack, std::string_view why) {
     if (ack.type == PacketType::puback) --unacknowledged_;
-    // [MQTT-3.1.2-29] [MQTT-3.4.2-2] [MQTT-3.5.2-2]
-    write_ack(ack.type, ack.packet_id, ack.code, reason(wants_reasons_ ? why : "", 0));
+    // [MQTT-3.4.2-2] [MQTT-3.5.2-2]
+    const Properties said = is_error(ack.code) ? reason_of(ack.type, ack.code, why) : Properties{};
+    write_ack(ack.type, ack.packet_id, ack.code, said);
 }
 
 void Machine::published(std::uint64_t token, error_code error, std::string_view why) {
@@ -229,7 +230,7 @@ void Machine::on_pubrel(const Frame& frame) {
     if (known && unreleased_ != 0) --unreleased_;
     // [MQTT-4.3.3-11]; 3.6.2.1: an unknown identifier is no error, the PUBCOMP may have been lost.
     const ReasonCode code = known ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
-    write_ack(PacketType::pubcomp, pubrel->packet_id, code);
+    write_ack(PacketType::pubcomp, pubrel->packet_id, code, reason_of(PacketType::pubcomp, code));
 }
 
 }  // namespace millrace::mqtt

@@ -191,7 +191,7 @@ void Machine::on_pubrec(const Frame& frame) {
     }
     // [MQTT-4.3.3-4]; an unknown identifier is answered too, so that the client can let go of it.
     const ReasonCode code = slot != nullptr ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
-    write_ack(PacketType::pubrel, ack->packet_id, code);
+    write_ack(PacketType::pubrel, ack->packet_id, code, reason_of(PacketType::pubrel, code));
 }
 
 void Machine::on_pubcomp(const Frame& frame) {

@@ -5,6 +5,7 @@
 #include "mqtt/codec/encode.h"
 #include "mqtt/codec/topic.h"
 #include "mqtt/session/machine.h"
+#include "mqtt/session/refusal_text.h"
 
 namespace millrace::mqtt {
 
@@ -34,8 +35,9 @@ void Machine::answer(LateAnswer answer) {
 
 void Machine::write_answer(const LateAnswer& answer) {
     if (answer.type == PacketType::suback) return write_suback(answer);
+    const Properties properties = reason_of(answer);
     // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
-    write([&](ByteBuffer& to) { encode_unsuback(to, answer.packet_id, answer.codes, version_); });
+    write([&](ByteBuffer& to) { encode_unsuback(to, answer.packet_id, answer.codes, version_, properties); });
 }
 
 void Machine::kept(error_code error) {
@@ -77,11 +79,18 @@ bool Machine::on_subscribe(const Frame& frame) {
     return true;
 }
 
-/// [MQTT-3.8.4-1] [MQTT-3.8.4-2]; the reason only where the client wants it [MQTT-3.1.2-29] and has room for
-/// it [MQTT-3.9.2-1].
+/// One for all its codes: of the first that has something to say, unless more is known. Left out where the
+/// client has no room for it [MQTT-3.9.2-2] [MQTT-3.11.2-1].
+Properties Machine::reason_of(const LateAnswer& answer) {
+    const auto refused = std::ranges::find_if(
+        answer.codes, [&](ReasonCode code) { return !refusal_text(answer.type, code).empty(); });
+    const ReasonCode code = refused == answer.codes.end() ? ReasonCode::success : *refused;
+    return reason_of(answer.type, code, answer.note, answer.codes.size());
+}
+
+/// [MQTT-3.8.4-1] [MQTT-3.8.4-2]
 void Machine::write_suback(const LateAnswer& answer) {
-    const Properties properties =
-        reason(wants_reasons_ ? std::string_view(answer.note) : std::string_view(), answer.codes.size());
+    const Properties properties = reason_of(answer);
     write([&](ByteBuffer& to) { encode_suback(to, answer.packet_id, answer.codes, version_, properties); });
 }
 
