@@ -152,10 +152,21 @@ void append_join(ByteBuffer& out, const JoinAck& ack) {
     out.append(SocketIdText(ack.socket).view());
     out.append("\"");
     if (ack.reset) {
-        out.append(R"(,"reset":true,"first":)");
-        append_decimal(out, ack.first);
+        out.append(R"(,"reset":true)");
+        if (ack.first != 0) {
+            out.append(R"(,"first":)");
+            append_decimal(out, ack.first);
+        }
+        append_reason(out, ack.reason);
     }
     out.append(R"(},"payload":null})");
+}
+
+void append_reason(ByteBuffer& out, std::string_view reason) {
+    if (reason.empty()) return;
+    out.append(R"(,"reason":")");
+    out.append(reason);
+    out.append("\"");
 }
 
 void append_leave(ByteBuffer& out, std::string_view channel) {

@@ -61,10 +61,13 @@ void append_member(ByteBuffer& out, const mqtt::MqttMember& client);
 struct JoinAck {
     std::string_view channel;
     SocketId socket;
-    bool reset = false;       ///< the position asked for means nothing any more
-    std::uint64_t first = 0;  ///< with reset: the oldest seq available
+    bool reset = false;            ///< the position asked for means nothing any more
+    std::uint64_t first = 0;       ///< with reset: where what follows begins; 0: the channel has no positions
+    std::string_view reason = {};  ///< with reset: why, as a code word
 };
 void append_join(ByteBuffer& out, const JoinAck& ack);
+/// `,"reason":"…"`; nothing when there is none.
+void append_reason(ByteBuffer& out, std::string_view reason);
 void append_leave(ByteBuffer& out, std::string_view channel);
 
 /// A `message` or `event` frame, by the message's kind. Live messages have neither seq nor epoch.

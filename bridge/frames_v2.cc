@@ -160,6 +160,7 @@ void append_join(ByteBuffer& out, const JoinAck& ack) {
         out.append(R"(,"first":)");
         append_json_string(out, ack.first);
     }
+    append_reason(out, ack.reason);
     out.append("}}");
 }
 

@@ -39,7 +39,8 @@ struct JoinAck {
     std::string cursor;      ///< where what follows begins; empty: the channel has no positions
     bool asked = false;      ///< there was a position to resume from
     bool resumed = false;    ///< and everything behind it follows
-    std::string first = {};  ///< not resumed: the oldest position left
+    std::string first = {};  ///< not resumed: behind which position it goes on; empty: the channel has none
+    std::string_view reason = {};  ///< not resumed: why, as a code word
 };
 void append_join(ByteBuffer& out, const JoinAck& ack);
 void append_leave(ByteBuffer& out, std::string_view channel);

@@ -51,11 +51,26 @@ void Joining::refuse() {
     session_.finish_joining();
 }
 
-void Joining::go_live() {
+void Joining::go_live(std::uint64_t begin) {
     if (!fresh_) return;
     Room::Member& member = session_.member(channel());
     member.catching_up = false;
     member.through = catch_up_.cursor();
+    session_.begin_of(channel()) = begin;
+}
+
+bool Joining::lacks_nothing(std::uint64_t after, std::uint64_t last) const {
+    return after == last || (after < last && session_.begin_of(channel()) <= after);
+}
+
+std::string_view Joining::reason_of(bool same_epoch, std::uint64_t after, std::uint64_t first) const {
+    if (!same_epoch) return "other_epoch";
+    if (first <= after) return "unknown_position";
+    return fresh_ ? "not_retained" : "already_joined";
+}
+
+std::string_view Joining::reason_of_none() const {
+    return wildcard_ ? "filter" : "live_channel";
 }
 
 bool Joining::enter_roster() {
@@ -72,32 +87,77 @@ void Joining::take_roster(const SharedFrame& frame) {
     session_.send(frame);
 }
 
+FirstJoining::FirstJoining(Session& session, ClientFrame frame, bool fresh, bool wildcard)
+    : Joining(session, std::move(frame), fresh, wildcard), begin_(Session::kNotKnown) {}
+
 void FirstJoining::start() {
-    const config::ChannelRule& rule = session_.authoriser().rule_for(request_.channel);
-    if (fresh_ && stored() && request_.after) {
-        session_.member(channel()).catching_up = true;
-        const bool same_epoch = request_.epoch.empty() || request_.epoch == session_.epoch();
-        return catch_up_.resume(*request_.after, same_epoch);
+    if (request_.after && stored()) {
+        if (fresh_) {
+            session_.member(channel()).catching_up = true;
+            return catch_up_.resume(*request_.after, same_epoch());
+        }
+        step_ = Step::position;
+        return read(newest(1));
     }
-    acknowledge({});
-    if (!stored() || !request_.history || rule.history == 0) return catch_up_.join(0);
-    if (fresh_) session_.member(channel()).catching_up = true;
-    step_ = Step::history;
-    read(newest(static_cast<std::uint32_t>(rule.history)));
+    JoinAck ack;
+    ack.reset = request_.after.has_value();
+    if (ack.reset) ack.reason = reason_of_none();
+    acknowledge(ack);
+    show_history();
 }
 
-/// `reset_to`: the position asked for is not in the store, whose history begins there.
-void FirstJoining::acknowledge(std::optional<std::uint64_t> reset_to) {
-    const JoinAck ack{.channel = request_.channel,
-                      .socket = session_.id(),
-                      .reset = reset_to.has_value(),
-                      .first = reset_to.value_or(0)};
+bool FirstJoining::same_epoch() const {
+    return request_.epoch.empty() || request_.epoch == session_.epoch();
+}
+
+/// No seq comes twice on a connection, and none behind a later one: whoever is a member already is told
+/// whether it lacks something, and is sent nothing again.
+void FirstJoining::judge(const store::Page& newest) {
+    JoinAck ack;
+    ack.reset = !same_epoch() || !lacks_nothing(*request_.after, newest.last);
+    if (ack.reset) {
+        ack.first = newest.last + 1;
+        ack.reason = reason_of(same_epoch(), *request_.after, ack.first);
+    }
+    acknowledge(ack);
+    show_history();
+}
+
+void FirstJoining::show_history() {
+    const std::size_t count = session_.authoriser().rule_for(channel()).history;
+    step_ = Step::catch_up;
+    if (!stored() || !request_.history || count == 0) return catch_up_.join(0);
+    if (fresh_) session_.member(channel()).catching_up = true;
+    step_ = Step::history;
+    read(newest(static_cast<std::uint32_t>(count)));
+}
+
+void FirstJoining::position_found() {
+    begin_ = *request_.after;
+    acknowledge();
+}
+
+/// The position asked for is not in the store, or no longer: what follows begins at `first`.
+void FirstJoining::position_lost(std::uint64_t first) {
+    const bool overtaken = !request_.after || begin_ != Session::kNotKnown;
+    JoinAck ack;
+    ack.reset = true;
+    ack.first = first;
+    ack.reason = overtaken ? "not_retained" : reason_of(same_epoch(), *request_.after, first);
+    begin_ = first - 1;
+    acknowledge(ack);
+}
+
+void FirstJoining::acknowledge(JoinAck ack) {
+    ack.channel = channel();
+    ack.socket = session_.id();
     ByteBuffer& text = session_.bridge().scratch();
     append_join(text, ack);
     session_.send(text.view());
 }
 
 void FirstJoining::on_page(Result<store::Page> page) {
+    if (step_ == Step::position && page) return judge(*page);
     if (step_ != Step::history || !page) return catch_up_.on_page(std::move(page));
     send_history(std::move(*page));
 }
@@ -106,6 +166,7 @@ void FirstJoining::send_history(store::Page page) {
     const auto chosen = newest_for(session_.principal(), std::move(page.messages), session_.history_bytes());
     session_.send_history(channel(), chosen);
     step_ = Step::catch_up;
+    begin_ = page.last;
     catch_up_.join(page.last);
 }
 
@@ -120,7 +181,7 @@ void FirstJoining::failed(error_code error) {
 }
 
 void FirstJoining::caught_up() {
-    go_live();
+    go_live(begin_);
     if (!enter_roster()) return session_.finish_joining();
     step_ = Step::presence;
 }

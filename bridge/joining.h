@@ -49,8 +49,14 @@ class Joining : protected store::CatchUp::Follower {
     store::Range newest(std::uint32_t limit) const;
     /// Without history a reader can still follow what comes; without its position it would have a hole.
     void refuse();
-    /// What is delivered from now on goes to the socket.
-    void go_live();
+    /// What is delivered from now on goes to the socket, which has, or gets, everything behind `begin`.
+    void go_live(std::uint64_t begin);
+    /// Whether a member that asks for what is behind `after` lacks nothing. `last`: the newest seq.
+    bool lacks_nothing(std::uint64_t after, std::uint64_t last) const;
+    /// Why a reader's position means nothing, where it has to begin at `first`.
+    std::string_view reason_of(bool same_epoch, std::uint64_t after, std::uint64_t first) const;
+    /// The same of a channel that has no positions.
+    std::string_view reason_of_none() const;
     /// True: the roster will follow, to on_presence_full().
     bool enter_roster();
     void take_roster(const SharedFrame& frame);
@@ -66,24 +72,28 @@ class Joining : protected store::CatchUp::Follower {
 /// In the first generation: acknowledgement, history, what was missed, roster.
 class FirstJoining final : public Joining {
   public:
-    using Joining::Joining;
+    FirstJoining(Session& session, ClientFrame frame, bool fresh, bool wildcard);
     void start() override;
     void on_page(Result<store::Page> page) override;
     void on_presence_full(const SharedFrame& frame) override;
 
   private:
-    enum class Step : std::uint8_t { history, catch_up, presence };
+    enum class Step : std::uint8_t { position, history, catch_up, presence };
 
     void send(const MessagePtr& message) override;
-    void position_found() override { acknowledge({}); }
-    void position_lost(std::uint64_t first) override { acknowledge(first); }
+    void position_found() override;
+    void position_lost(std::uint64_t first) override;
     void caught_up() override;
     void failed(error_code error) override;
 
-    void acknowledge(std::optional<std::uint64_t> reset_to);
+    bool same_epoch() const;
+    void judge(const store::Page& newest);
+    void acknowledge(JoinAck ack = {});
+    void show_history();
     void send_history(store::Page page);
 
     Step step_ = Step::catch_up;
+    std::uint64_t begin_;  ///< everything behind this reaches the socket
 };
 
 /// The newest of `messages` that `principal` may receive and that fit into `bytes` together, oldest first.

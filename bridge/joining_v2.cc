@@ -13,9 +13,9 @@ bool SecondJoining::wants_conversation() const {
 
 void SecondJoining::start() {
     const SecondFields& fields = *request_.second;
-    if (!fresh_ || !stored()) return locate({});
     // Nothing that can be read is of no life of the store.
     if (!fields.position.empty()) return locate(v2::parse_position(fields.position).value_or(v2::Position{}));
+    if (!fresh_ || !stored()) return locate({});
     if (session_.reader(channel(), fields.client_id).empty()) return locate({});
     session_.find_cursor(channel(), fields.client_id);
 }
@@ -28,7 +28,8 @@ void SecondJoining::on_cursor(std::optional<std::uint64_t> cursor) {
 
 void SecondJoining::locate(std::optional<v2::Position> position) {
     asked_ = std::move(position);
-    const bool positioned = fresh_ && stored() && (asked_ || !request_.second->client_id.empty());
+    if (asked_ && !stored()) lost_ = reason_of_none();
+    const bool positioned = stored() && (asked_ || (fresh_ && !request_.second->client_id.empty()));
     if (!positioned && !wants_conversation()) {
         acknowledge();
         return show_others();
@@ -51,21 +52,28 @@ void SecondJoining::on_page(Result<store::Page> page) {
     show_others();
 }
 
-/// Whether every message behind the position asked for is still there.
+/// Whether every message behind the position asked for is still there; of a member, whether it lacks any.
 void SecondJoining::judge(const store::Page& newest) {
     last_ = newest.last;
+    from_ = asked_ ? asked_->seq : last_;
     if (!asked_) return;
-    const std::uint64_t oldest = newest.first != 0 ? newest.first : newest.last + 1;
-    const bool known = asked_->epoch == session_.epoch() && asked_->seq <= last_;
-    if (!known || oldest > asked_->seq + 1) first_ = oldest;
-    resume_ = first_ != 0 ? first_ - 1 : asked_->seq;
+    const std::uint64_t oldest = newest.first != 0 && fresh_ ? newest.first : newest.last + 1;
+    const bool same_epoch = asked_->epoch == session_.epoch();
+    const bool whole = fresh_ ? from_ <= last_ && oldest <= from_ + 1 : lacks_nothing(from_, last_);
+    if (!same_epoch || !whole) lose(reason_of(same_epoch, from_, oldest), oldest);
+}
+
+void SecondJoining::lose(std::string_view reason, std::uint64_t first) {
+    lost_ = reason;
+    from_ = first - 1;
 }
 
 void SecondJoining::acknowledge() {
     v2::JoinAck ack{.channel = channel(), .cursor = {}, .asked = asked_.has_value()};
-    if (located_) ack.cursor = v2::position_text(session_.epoch(), resume_.value_or(last_));
-    ack.resumed = ack.asked && first_ == 0;
-    if (first_ != 0) ack.first = v2::position_text(session_.epoch(), first_);
+    if (located_) ack.cursor = v2::position_text(session_.epoch(), from_);
+    ack.resumed = ack.asked && lost_.empty();
+    ack.reason = lost_;
+    if (located_ && !lost_.empty()) ack.first = v2::position_text(session_.epoch(), from_ + 1);
     ByteBuffer& text = session_.bridge().scratch();
     v2::append_join(text, ack);
     session_.send(text.view());
@@ -77,8 +85,8 @@ void SecondJoining::keep_cursor() {
     using How = Bridge::CursorMove::How;
     session_.bridge().move_cursor({.channel = channel(),
                                    .reader = session_.reader(channel(), request_.second->client_id),
-                                   .seq = resume_.value_or(last_),
-                                   .how = first_ != 0 ? How::set : How::advance});
+                                   .seq = from_,
+                                   .how = lost_.empty() ? How::advance : How::set});
 }
 
 void SecondJoining::show_others() {
@@ -97,7 +105,7 @@ void SecondJoining::converse() {
     if (located_ && wants_conversation()) {
         session_.send_conversation(channel(), std::exchange(conversation_, {}));
     }
-    if (resume_ && *resume_ < last_) return catch_up_.resume(*resume_, true);
+    if (fresh_ && located_ && from_ < last_) return catch_up_.resume(from_, true);
     catch_up_.join(last_);
 }
 
@@ -109,8 +117,7 @@ void SecondJoining::send(const MessagePtr& message) {
 
 /// Retention was faster than this reader: it is told once more where it is.
 void SecondJoining::position_lost(std::uint64_t first) {
-    first_ = first;
-    resume_ = first - 1;
+    lose("not_retained", first);
     acknowledge();
 }
 
@@ -123,7 +130,7 @@ void SecondJoining::failed(error_code error) {
 }
 
 void SecondJoining::caught_up() {
-    go_live();
+    go_live(located_ ? from_ : Session::kNotKnown);
     session_.finish_joining();
 }
 

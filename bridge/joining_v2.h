@@ -34,17 +34,18 @@ class SecondJoining final : public Joining {
     /// `epoch`: of which life of the store the position is.
     void locate(std::optional<v2::Position> position);
     void judge(const store::Page& newest);
+    void lose(std::string_view reason, std::uint64_t first);
     void acknowledge();
     void keep_cursor();
     void show_others();
     void converse();
 
     Step step_ = Step::cursor;
-    std::optional<v2::Position> asked_;    ///< the position to resume from
-    std::optional<std::uint64_t> resume_;  ///< what follows begins behind this
-    std::uint64_t last_ = 0;               ///< the newest seq when the channel was looked at
-    std::uint64_t first_ = 0;              ///< the position asked for is lost; this is the oldest left
-    bool located_ = false;                 ///< last_ is known
+    std::optional<v2::Position> asked_;  ///< the position to resume from
+    std::string_view lost_;              ///< why that means nothing; empty: it does
+    std::uint64_t from_ = 0;             ///< what follows begins behind this
+    std::uint64_t last_ = 0;             ///< the newest seq when the channel was looked at
+    bool located_ = false;               ///< from_ and last_ are known
     std::vector<MessagePtr> conversation_;
 };
 

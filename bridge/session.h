@@ -1,6 +1,7 @@
 // What one browser says and hears.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,6 +79,9 @@ class Session final : public Protocol, private websocket::Receiver {
 
     // For the join under way.
     Room::Member& member(std::string_view channel);
+    /// This socket has, or gets, everything behind this seq; kNotKnown: it began somewhere.
+    std::uint64_t& begin_of(std::string_view channel) { return find(channel)->begin; }
+    static constexpr std::uint64_t kNotKnown = std::numeric_limits<std::uint64_t>::max();
     std::size_t outbox_bytes() { return connection_.out().bytes(); }
     /// How long a history frame may be.
     std::size_t history_bytes() const;
@@ -94,6 +98,7 @@ class Session final : public Protocol, private websocket::Receiver {
         Room* room;
         std::uint32_t index;
         bool in_roster;
+        std::uint64_t begin = kNotKnown;
     };
     struct Pending {
         std::uint64_t token;

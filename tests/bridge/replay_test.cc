@@ -17,9 +17,10 @@ class ReplayTest : public BridgeFixture {
             seqs.push_back(seq(one));
         return seqs;
     }
-    void join_after(Browser& browser, std::uint64_t after, std::string_view epoch) {
-        browser.send(R"({"action":"join","options":{"channel":"room","after":)" + std::to_string(after) +
-                     R"(,"epoch":")" + std::string(epoch) + R"("},"payload":{}})");
+    void join_after(Browser& browser, std::uint64_t after, std::string_view epoch,
+                    std::string_view channel = "room") {
+        browser.send(R"({"action":"join","options":{"channel":")" + std::string(channel) + R"(","after":)" +
+                     std::to_string(after) + R"(,"epoch":")" + std::string(epoch) + R"("},"payload":{}})");
     }
     /// Takes event frames until `last`; each must follow the one before.
     void expect_run(Browser& browser, std::uint64_t first, std::uint64_t last) {
@@ -217,6 +218,96 @@ TEST_F(ReplayTest, APositionInTheFutureResets) {
     ASSERT_TRUE(frames_of(ada, 1));
     EXPECT_EQ(ada.next_json().at("options").at("reset"), true);
     expect_run(ada, 1, 2);
+}
+
+TEST_F(ReplayTest, WhyAPositionMeansNothing) {
+    open();
+    fill("room", 9);
+    scripted_.forget_before("room", 6);
+    const auto reason = [this](std::uint64_t after, std::string_view epoch) {
+        Browser ada = browser();
+        join_after(ada, after, epoch);
+        EXPECT_TRUE(frames_of(ada, 1));
+        return std::string(ada.next_json().at("options").at("reason").as_string());
+    };
+    EXPECT_EQ(reason(4, "e1"), "not_retained");
+    EXPECT_EQ(reason(4, "e0"), "other_epoch");
+    EXPECT_EQ(reason(12, "e1"), "unknown_position");
+}
+
+TEST_F(ReplayTest, AChannelWithoutPositionsSaysSo) {
+    config_.channels.insert(config_.channels.begin(), config::ChannelRule{.match = "live/#", .store = false});
+    open();
+    for (const auto& [channel, reason] :
+         {std::pair("live/1", "live_channel"), std::pair("room/+", "filter")}) {
+        Browser ada = browser();
+        join_after(ada, 0, "e1", channel);
+        ASSERT_TRUE(frames_of(ada, 1));
+        const boost::json::value ack = ada.next_json();
+        EXPECT_EQ(action(ack), "join");
+        EXPECT_EQ(ack.at("options").at("reset"), true) << channel;
+        EXPECT_EQ(ack.at("options").at("reason"), reason);
+        EXPECT_EQ(ack.at("options").as_object().if_contains("first"), nullptr);
+    }
+}
+
+/// As two channel objects of one name do it: nothing comes twice, and nothing is said to be lost that is not.
+TEST_F(ReplayTest, TheSameResumeTwiceIsHarmless) {
+    open();
+    fill("room", 4);
+    Browser ada = browser();
+    join_after(ada, 2, "e1");
+    join_after(ada, 2, "e1");
+    ASSERT_TRUE(frames_of(ada, 1));
+    EXPECT_EQ(action(ada.next_json()), "join");
+    ASSERT_TRUE(frames_of(ada, 3));
+    EXPECT_EQ(seq(ada.next_json()), 3U);
+    EXPECT_EQ(seq(ada.next_json()), 4U);
+    const boost::json::value again = ada.next_json();
+    EXPECT_EQ(action(again), "join");
+    EXPECT_EQ(again.at("options").as_object().if_contains("reset"), nullptr);
+    publish("room", "5");
+    expect_run(ada, 5, 5);
+}
+
+TEST_F(ReplayTest, AMemberThatLacksSomethingIsToldWhereItGoesOn) {
+    open();
+    fill("room", 4);
+    Browser ada = member("room");
+    const auto options = [&](std::uint64_t after, std::string_view epoch) {
+        join_after(ada, after, epoch);
+        EXPECT_TRUE(frames_of(ada, 1));
+        return ada.next_json().at("options").as_object();
+    };
+    for (const auto& [after, epoch, reason] :
+         {std::tuple(1, "e1", "already_joined"), std::tuple(4, "e0", "other_epoch"),
+          std::tuple(7, "e1", "unknown_position")}) {
+        boost::json::object told = options(static_cast<std::uint64_t>(after), epoch);
+        EXPECT_EQ(told["reset"], true) << after << epoch;
+        EXPECT_EQ(told["first"], 5);
+        EXPECT_EQ(told["reason"], reason);
+    }
+    EXPECT_FALSE(options(4, "e1").contains("reset"));
+    publish("room", "5");
+    expect_run(ada, 5, 5);
+}
+
+TEST_F(ReplayTest, HistoryIsABeginningToo) {
+    open();
+    fill("room", 4);
+    Browser ada = browser();
+    ada.join("room", true);
+    ASSERT_TRUE(frames_of(ada, 2));
+    ada.frames().clear();
+    publish("room", "5");
+    ASSERT_TRUE(frames_of(ada, 1));
+    ada.next();
+    join_after(ada, 4, "e1");
+    ASSERT_TRUE(frames_of(ada, 1));
+    EXPECT_FALSE(ada.next_json().at("options").as_object().contains("reset"));
+    join_after(ada, 3, "e1");
+    ASSERT_TRUE(frames_of(ada, 1));
+    EXPECT_EQ(ada.next_json().at("options").at("first"), 6);
 }
 
 TEST_F(ReplayTest, AnUnreadableStoreRefusesAResumeButNotAPlainJoin) {

@@ -296,6 +296,46 @@ TEST_F(SecondTest, APositionNoLongerRetainedSaysWhatIsLeft) {
     expect_run(ada, "replay", 6, 9);
 }
 
+TEST_F(SecondTest, ACursorForAChannelWithoutPositionsIsAnswered) {
+    config_.channels.insert(config_.channels.begin(), config::ChannelRule{.match = "live/#", .store = false});
+    open();
+    for (const auto& [channel, reason] :
+         {std::pair("live/1", "live_channel"), std::pair("room/+", "filter")}) {
+        Browser ada = second();
+        join(ada, channel, R"("options":{"cursor":"e1-4"},"payload":{"history":false,"presence":false})");
+        const json::value ack = next(ada);
+        EXPECT_EQ(ack.at("payload").at("resumed"), false) << channel;
+        EXPECT_EQ(ack.at("payload").at("reason"), reason);
+        EXPECT_FALSE(ack.at("payload").as_object().contains("first"));
+    }
+}
+
+TEST_F(SecondTest, ACursorOfAMemberIsAnsweredAndNothingComesTwice) {
+    open();
+    fill("room", 4);
+    Browser ada = second();
+    const auto join_at = [&](std::string_view cursor) {
+        join(ada, "room",
+             R"("options":{"cursor":")" + std::string(cursor) +
+                 R"("},"payload":{"history":false,"presence":false})");
+    };
+    join_at("e1-2");
+    EXPECT_EQ(next(ada).at("payload").at("resumed"), true);
+    expect_run(ada, "replay", 3, 4);
+    join_at("e1-3");
+    const json::value again = next(ada);
+    EXPECT_EQ(again.at("payload").at("resumed"), true);
+    EXPECT_EQ(again.at("payload").at("cursor"), "e1-3");
+    join_at("e1-1");
+    const json::value lost = next(ada);
+    EXPECT_EQ(lost.at("payload").at("resumed"), false);
+    EXPECT_EQ(lost.at("payload").at("first"), "e1-5");
+    EXPECT_EQ(lost.at("payload").at("reason"), "already_joined");
+    publish("room", "5");
+    expect_run(ada, "message", 5, 5);
+    expect_silence(ada);
+}
+
 TEST_F(SecondTest, AReaderOfItsOwnNeedsNoClientId) {
     config_.auth.api_keys = {"secret-key"};
     open();
