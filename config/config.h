@@ -160,6 +160,7 @@ struct Limits {
     milliseconds http_idle_timeout = std::chrono::seconds(75);
     milliseconds http_request_timeout = std::chrono::seconds(30);
     std::size_t history_page_messages = 1000;
+    std::size_t history_scan_messages = 10'000;
     milliseconds stream_keep_alive = std::chrono::seconds(15);
 
     std::size_t mqtt_packet_bytes = kMiB;

@@ -229,6 +229,9 @@ constexpr auto kKeys = std::to_array<Key>({
      "Time for a request to arrive whole."},
     {"limits.history_page_messages", limit<&Limits::history_page_messages>, count(1, 100'000),
      "Messages in one page of history."},
+    {"limits.history_scan_messages", limit<&Limits::history_scan_messages>, count(1, kMany),
+     "Messages looked at to fill one page of history, or the `history` of a joining browser, where some are "
+     "for others. The reader goes on behind them."},
     {"limits.stream_keep_alive", limit<&Limits::stream_keep_alive>, duration(kSecond, kHour),
      "An event stream is sent a comment this often, so that proxies and readers know it lives."},
     {"limits.mqtt_packet_bytes", limit<&Limits::mqtt_packet_bytes>, bytes(kKiB, 268'435'460),

@@ -9,6 +9,7 @@
 #include "http/publish.h"
 #include "http/session.h"
 #include "http/target.h"
+#include "mqtt/broker/readable_page.h"
 #include "store/message_id.h"
 
 namespace millrace::http {
@@ -32,9 +33,7 @@ std::string_view read_range(const Request& request, std::size_t limit_max, store
 
 class WaitingForPage final : public Waiting {
   public:
-    explicit WaitingForPage(access::PrincipalPtr principal) : principal_(std::move(principal)) {}
-
-    void on_page(Session& session, const Result<store::Page>& page) {
+    void on_page(Session& session, const Result<mqtt::ReadablePage>& page) {
         if (page.has_error()) return session.fail(problem_of(page.error()));
         ByteBuffer& body = session.server().scratch();
         append_page(body, *page, session.server().epoch());
@@ -45,11 +44,10 @@ class WaitingForPage final : public Waiting {
     }
 
   private:
-    void append_page(ByteBuffer& out, const store::Page& page, std::string_view epoch) const {
+    static void append_page(ByteBuffer& out, const mqtt::ReadablePage& page, std::string_view epoch) {
         out.append("{\"messages\":[");
         bool first = true;
-        for (const MessagePtr& message : page.messages) {
-            if (!access::may_receive(*principal_, message->audience())) continue;
+        for (const MessagePtr& message : page.messages()) {
             if (!first) out.append(",");
             first = false;
             append_json_message(out, *message, store::message_id(*message, epoch));
@@ -57,23 +55,25 @@ class WaitingForPage final : public Waiting {
         out.append("],\"epoch\":");
         append_json_string(out, epoch);
         out.append(",\"first\":");
-        append_decimal(out, page.first);
+        append_decimal(out, page.first());
         out.append(",\"last\":");
-        append_decimal(out, page.last);
-        out.append(page.more ? ",\"more\":true}" : ",\"more\":false}");
+        append_decimal(out, page.last());
+        out.append(page.more() ? ",\"more\":true,\"next\":" : ",\"more\":false,\"next\":null}");
+        if (!page.more()) return;
+        append_decimal(out, page.next());
+        out.append("}");
     }
-
-    access::PrincipalPtr principal_;
 };
 
 void read_page(Session& session, const store::Range& range, const access::PrincipalPtr& principal) {
-    session.wait(std::make_unique<WaitingForPage>(principal));
-    auto done = [address = AnswerAddress(session)](const Result<store::Page>& page) {
+    session.wait(std::make_unique<WaitingForPage>());
+    auto done = [address = AnswerAddress(session)](const Result<mqtt::ReadablePage>& page) {
         address.give<WaitingForPage>(
             [&](Session& asking, WaitingForPage& waiting) { waiting.on_page(asking, page); });
     };
     Server& server = session.server();
-    server.broker().store().read(range, server.shard(), std::move(done));
+    const mqtt::ReadablePage::Limits limits{.scan_messages = server.config().limits.history_scan_messages};
+    mqtt::read(server.broker(), {range, principal, limits}, std::move(done));
 }
 
 }  // namespace

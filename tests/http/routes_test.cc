@@ -101,6 +101,29 @@ TEST_F(HttpRoutesTest, HistoryShowsTextAndBytesAndHidesWhatIsForOthers) {
     EXPECT_EQ(messages[1].at("encoding"), "base64");
 }
 
+TEST_F(HttpRoutesTest, HistoryGoesOnBehindWhatIsForOthers) {
+    const auto page = [this](std::string_view query) {
+        return get("/v1/channels/h/messages?" + std::string(query)).json().as_object();
+    };
+    post("/v1/channels/h", "1");
+    for (int i = 0; i < 8; ++i) post("/v1/publish", R"({"channel":"h","data":1,"to":{"dbo_id":1}})");
+    post("/v1/channels/h", "10");
+    json::object found = page("after=1&limit=2");
+    ASSERT_EQ(found.at("messages").as_array().size(), 1U);
+    EXPECT_EQ(found.at("messages").at(0).at("seq"), 10);
+    EXPECT_EQ(found.at("more"), false);
+    EXPECT_EQ(found.at("next"), nullptr);
+    found = page("before=10&limit=1");
+    EXPECT_EQ(found.at("messages").at(0).at("seq"), 1);
+    config_.limits.history_scan_messages = 3;
+    found = page("after=1&limit=2");
+    EXPECT_TRUE(found.at("messages").as_array().empty());
+    EXPECT_EQ(found.at("more"), true);
+    EXPECT_EQ(found.at("next"), 4);
+    found = page("before=10&limit=2");
+    EXPECT_EQ(found.at("next"), 7);
+}
+
 TEST_F(HttpRoutesTest, MetricsAddUpTheCounters) {
     fill(2);
     const HttpAnswer answer = get("/metrics");
