@@ -189,8 +189,12 @@ void append_message(ByteBuffer& out, const Message& message, std::string_view ep
 }
 
 void append_history(ByteBuffer& out, std::string_view channel, std::span<const MessagePtr> messages,
-                    std::string_view epoch) {
+                    std::string_view epoch, std::uint64_t cut_before) {
     append_opening(out, "history", channel);
+    if (cut_before != 0) {
+        out.append(R"(,"truncated":true,"before":)");
+        append_decimal(out, cut_before);
+    }
     out.append(R"(},"payload":{"history":[)");
     for (const MessagePtr& message : messages) {
         if (&message != messages.data()) out.append(",");

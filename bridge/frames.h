@@ -72,9 +72,10 @@ void append_leave(ByteBuffer& out, std::string_view channel);
 
 /// A `message` or `event` frame, by the message's kind. Live messages have neither seq nor epoch.
 void append_message(ByteBuffer& out, const Message& message, std::string_view epoch);
-/// Messages in the order given, which is oldest first.
+/// Messages in the order given, which is oldest first. `cut_before`: there was no room for older ones than
+/// this; 0: nothing was left out.
 void append_history(ByteBuffer& out, std::string_view channel, std::span<const MessagePtr> messages,
-                    std::string_view epoch);
+                    std::string_view epoch, std::uint64_t cut_before = 0);
 
 struct PrivateMessage {
     std::string_view channel;

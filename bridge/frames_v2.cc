@@ -69,7 +69,6 @@ void append_count(ByteBuffer& out, std::string_view action, std::string_view cha
     begin(out, action, channel);
     out.append(R"(,"payload":{"count":)");
     append_decimal(out, count);
-    out.append("}}");
 }
 
 void append_flow(ByteBuffer& out, Flow flow) {
@@ -191,11 +190,18 @@ void append_ack(ByteBuffer& out, std::string_view channel, std::string_view curs
     out.append("}}");
 }
 
-void append_conversation_start(ByteBuffer& out, std::string_view channel, std::size_t count) {
+void append_conversation_start(ByteBuffer& out, std::string_view channel, std::size_t count,
+                               std::string_view cut_before) {
     append_count(out, "conversation_start", channel, count);
+    if (!cut_before.empty()) {
+        out.append(R"(,"truncated":true,"before":)");
+        append_json_string(out, cut_before);
+    }
+    out.append("}}");
 }
 void append_conversation_end(ByteBuffer& out, std::string_view channel, std::size_t count) {
     append_count(out, "conversation_end", channel, count);
+    out.append("}}");
 }
 
 Identity identity_of(const access::Principal& principal) {

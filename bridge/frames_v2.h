@@ -56,8 +56,10 @@ struct Receipt {
 void append_receipt(ByteBuffer& out, const Receipt& receipt);
 void append_ack(ByteBuffer& out, std::string_view channel, std::string_view cursor);
 
-/// The frames around a conversation.
-void append_conversation_start(ByteBuffer& out, std::string_view channel, std::size_t count);
+/// The frames around a conversation. `cut_before`: the position before which there was no room for older
+/// messages; empty: nothing was left out.
+void append_conversation_start(ByteBuffer& out, std::string_view channel, std::size_t count,
+                               std::string_view cut_before = {});
 void append_conversation_end(ByteBuffer& out, std::string_view channel, std::size_t count);
 
 /// Who somebody is to others: one for all sockets of a user, one for all who are anonymous.

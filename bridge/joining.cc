@@ -8,20 +8,6 @@
 
 namespace millrace::bridge {
 
-std::vector<MessagePtr> newest_for(const access::Principal& principal, std::vector<MessagePtr> messages,
-                                   std::size_t bytes) {
-    std::vector<MessagePtr> chosen;
-    std::size_t total = 0;
-    for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
-        if (!access::may_receive(principal, (*message)->audience())) continue;
-        total += (*message)->footprint();
-        if (total > bytes && !chosen.empty()) break;
-        chosen.push_back(std::move(*message));
-    }
-    std::ranges::reverse(chosen);
-    return chosen;
-}
-
 Joining::Joining(Session& session, ClientFrame frame, bool fresh, bool wildcard)
     : session_(session),
       request_(std::move(frame)),
@@ -34,8 +20,12 @@ bool Joining::stored() const {
     return !wildcard_ && session_.authoriser().rule_for(channel()).store;
 }
 
-store::Range Joining::newest(std::uint32_t limit) const {
-    return {.channel = channel(), .after = {}, .before = {}, .limit = limit};
+bool Joining::wants_history() const {
+    return stored() && request_.history && session_.authoriser().rule_for(channel()).history != 0;
+}
+
+store::Range Joining::newest() const {
+    return {.channel = channel(), .after = {}, .before = {}, .limit = 1};
 }
 
 void Joining::read(store::Range range) {
@@ -97,7 +87,7 @@ void FirstJoining::start() {
             return catch_up_.resume(*request_.after, same_epoch());
         }
         step_ = Step::position;
-        return read(newest(1));
+        return read(newest());
     }
     JoinAck ack;
     ack.reset = request_.after.has_value();
@@ -124,12 +114,11 @@ void FirstJoining::judge(const store::Page& newest) {
 }
 
 void FirstJoining::show_history() {
-    const std::size_t count = session_.authoriser().rule_for(channel()).history;
     step_ = Step::catch_up;
-    if (!stored() || !request_.history || count == 0) return catch_up_.join(0);
+    if (!wants_history()) return catch_up_.join(0);
     if (fresh_) session_.member(channel()).catching_up = true;
     step_ = Step::history;
-    read(newest(static_cast<std::uint32_t>(count)));
+    session_.read_newest(channel());
 }
 
 void FirstJoining::position_found() {
@@ -158,16 +147,15 @@ void FirstJoining::acknowledge(JoinAck ack) {
 
 void FirstJoining::on_page(Result<store::Page> page) {
     if (step_ == Step::position && page) return judge(*page);
-    if (step_ != Step::history || !page) return catch_up_.on_page(std::move(page));
-    send_history(std::move(*page));
+    catch_up_.on_page(std::move(page));
 }
 
-void FirstJoining::send_history(store::Page page) {
-    const auto chosen = newest_for(session_.principal(), std::move(page.messages), session_.history_bytes());
-    session_.send_history(channel(), chosen);
+void FirstJoining::on_newest(Result<mqtt::ReadablePage> page) {
+    if (!page) return failed(page.error());
+    session_.send_history(channel(), *page);
     step_ = Step::catch_up;
-    begin_ = page.last;
-    catch_up_.join(page.last);
+    begin_ = page->last();
+    catch_up_.join(begin_);
 }
 
 void FirstJoining::send(const MessagePtr& message) {

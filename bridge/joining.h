@@ -5,11 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "bridge/frames.h"
 #include "core/message.h"
 #include "core/result.h"
+#include "mqtt/broker/readable_page.h"
 #include "store/catch_up.h"
 #include "store/log.h"
 
@@ -31,6 +31,8 @@ class Joining : protected store::CatchUp::Follower {
     /// May end, and destroy, this.
     virtual void start() = 0;
     virtual void on_page(Result<store::Page> page) = 0;
+    /// The answer to Session::read_newest.
+    virtual void on_newest(Result<mqtt::ReadablePage> page) = 0;
     virtual void on_presence_full(const SharedFrame& frame) = 0;
     /// The answer to Session::find_cursor.
     virtual void on_cursor(std::optional<std::uint64_t>) {}
@@ -45,8 +47,10 @@ class Joining : protected store::CatchUp::Follower {
     bool has_room() override;
 
     bool stored() const;
-    /// The newest messages that the channel's rule gives a joiner.
-    store::Range newest(std::uint32_t limit) const;
+    /// To see where the channel is.
+    store::Range newest() const;
+    /// Whether the joiner asked for the newest messages and the channel's rule gives it some.
+    bool wants_history() const;
     /// Without history a reader can still follow what comes; without its position it would have a hole.
     void refuse();
     /// What is delivered from now on goes to the socket, which has, or gets, everything behind `begin`.
@@ -75,6 +79,7 @@ class FirstJoining final : public Joining {
     FirstJoining(Session& session, ClientFrame frame, bool fresh, bool wildcard);
     void start() override;
     void on_page(Result<store::Page> page) override;
+    void on_newest(Result<mqtt::ReadablePage> page) override;
     void on_presence_full(const SharedFrame& frame) override;
 
   private:
@@ -90,14 +95,9 @@ class FirstJoining final : public Joining {
     void judge(const store::Page& newest);
     void acknowledge(JoinAck ack = {});
     void show_history();
-    void send_history(store::Page page);
 
     Step step_ = Step::catch_up;
     std::uint64_t begin_;  ///< everything behind this reaches the socket
 };
-
-/// The newest of `messages` that `principal` may receive and that fit into `bytes` together, oldest first.
-std::vector<MessagePtr> newest_for(const access::Principal& principal, std::vector<MessagePtr> messages,
-                                   std::size_t bytes);
 
 }  // namespace millrace::bridge

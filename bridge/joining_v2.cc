@@ -7,10 +7,6 @@
 
 namespace millrace::bridge {
 
-bool SecondJoining::wants_conversation() const {
-    return stored() && request_.history && session_.authoriser().rule_for(channel()).history != 0;
-}
-
 void SecondJoining::start() {
     const SecondFields& fields = *request_.second;
     // Nothing that can be read is of no life of the store.
@@ -30,34 +26,40 @@ void SecondJoining::locate(std::optional<v2::Position> position) {
     asked_ = std::move(position);
     if (asked_ && !stored()) lost_ = reason_of_none();
     const bool positioned = stored() && (asked_ || (fresh_ && !request_.second->client_id.empty()));
-    if (!positioned && !wants_conversation()) {
+    if (!positioned && !wants_history()) {
         acknowledge();
         return show_others();
     }
     if (fresh_) session_.member(channel()).catching_up = true;
     step_ = Step::newest;
-    const std::size_t history = session_.authoriser().rule_for(channel()).history;
-    read(newest(wants_conversation() ? static_cast<std::uint32_t>(history) : 1));
+    if (wants_history()) return session_.read_newest(channel());
+    read(newest());
 }
 
 void SecondJoining::on_page(Result<store::Page> page) {
     if (step_ != Step::newest || !page) return catch_up_.on_page(std::move(page));
+    look_at(page->first, page->last);
+}
+
+void SecondJoining::on_newest(Result<mqtt::ReadablePage> page) {
+    if (!page) return failed(page.error());
+    conversation_ = std::move(*page);
+    look_at(conversation_->first(), conversation_->last());
+}
+
+void SecondJoining::look_at(std::uint64_t first, std::uint64_t last) {
     located_ = true;
-    judge(*page);
-    if (wants_conversation()) {
-        conversation_ = newest_for(session_.principal(), std::move(page->messages), session_.history_bytes());
-    }
+    last_ = last;
+    from_ = asked_ ? asked_->seq : last_;
+    if (asked_) judge(first);
     acknowledge();
     keep_cursor();
     show_others();
 }
 
 /// Whether every message behind the position asked for is still there; of a member, whether it lacks any.
-void SecondJoining::judge(const store::Page& newest) {
-    last_ = newest.last;
-    from_ = asked_ ? asked_->seq : last_;
-    if (!asked_) return;
-    const std::uint64_t oldest = newest.first != 0 && fresh_ ? newest.first : newest.last + 1;
+void SecondJoining::judge(std::uint64_t first) {
+    const std::uint64_t oldest = first != 0 && fresh_ ? first : last_ + 1;
     const bool same_epoch = asked_->epoch == session_.epoch();
     const bool whole = fresh_ ? from_ <= last_ && oldest <= from_ + 1 : lacks_nothing(from_, last_);
     if (!same_epoch || !whole) lose(reason_of(same_epoch, from_, oldest), oldest);
@@ -102,9 +104,8 @@ void SecondJoining::on_presence_full(const SharedFrame& frame) {
 
 void SecondJoining::converse() {
     step_ = Step::catch_up;
-    if (located_ && wants_conversation()) {
-        session_.send_conversation(channel(), std::exchange(conversation_, {}));
-    }
+    if (conversation_) session_.send_conversation(channel(), *conversation_);
+    conversation_.reset();
     if (fresh_ && located_ && from_ < last_) return catch_up_.resume(from_, true);
     catch_up_.join(last_);
 }

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "bridge/frames_v2.h"
 #include "bridge/joining.h"
@@ -18,6 +17,7 @@ class SecondJoining final : public Joining {
     using Joining::Joining;
     void start() override;
     void on_page(Result<store::Page> page) override;
+    void on_newest(Result<mqtt::ReadablePage> page) override;
     void on_presence_full(const SharedFrame& frame) override;
     void on_cursor(std::optional<std::uint64_t> cursor) override;
 
@@ -30,10 +30,11 @@ class SecondJoining final : public Joining {
     void caught_up() override;
     void failed(error_code error) override;
 
-    bool wants_conversation() const;
     /// `epoch`: of which life of the store the position is.
     void locate(std::optional<v2::Position> position);
-    void judge(const store::Page& newest);
+    /// Where the channel is: the oldest seq left, and the newest ever.
+    void look_at(std::uint64_t first, std::uint64_t last);
+    void judge(std::uint64_t first);
     void lose(std::string_view reason, std::uint64_t first);
     void acknowledge();
     void keep_cursor();
@@ -46,7 +47,7 @@ class SecondJoining final : public Joining {
     std::uint64_t from_ = 0;             ///< what follows begins behind this
     std::uint64_t last_ = 0;             ///< the newest seq when the channel was looked at
     bool located_ = false;               ///< from_ and last_ are known
-    std::vector<MessagePtr> conversation_;
+    std::optional<mqtt::ReadablePage> conversation_;
 };
 
 }  // namespace millrace::bridge

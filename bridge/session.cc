@@ -31,9 +31,6 @@ const access::Authoriser& Session::authoriser() const {
 const std::string& Session::epoch() const {
     return bridge_.broker().store().epoch();
 }
-std::size_t Session::history_bytes() const {
-    return bridge_.limits().outbox_bytes / 4;
-}
 
 mqtt::ClientInfo Session::info() const {
     mqtt::ClientInfo info;
@@ -177,9 +174,9 @@ void Session::send_message(const Message& message) {
     bridge_.shard().counters().messages_out.add();
 }
 
-void Session::send_history(std::string_view channel, std::span<const MessagePtr> messages) {
+void Session::send_history(std::string_view channel, const mqtt::ReadablePage& page) {
     ByteBuffer& text = bridge_.scratch();
-    append_history(text, channel, messages, epoch());
+    append_history(text, channel, page.messages(), epoch(), page.cut() ? page.next() : 0);
     send(text.view());
 }
 
@@ -288,6 +285,24 @@ void Session::read(store::Range range) {
                                           session->joining_->on_page(std::move(page));
                                       }
                                   });
+}
+
+mqtt::ReadablePage Session::newest(std::string_view channel) const {
+    store::Range range;
+    range.channel = channel;
+    range.limit = static_cast<std::uint32_t>(authoriser().rule_for(channel).history);
+    const config::Limits& limits = bridge_.limits();
+    // It is one frame, or follows at once, and the socket has to have room for what comes meanwhile.
+    const std::size_t bytes = std::min(store::kPageBytes, limits.outbox_bytes / 4);
+    return {std::move(range), principal_, {.scan_messages = limits.history_scan_messages, .bytes = bytes}};
+}
+
+void Session::read_newest(std::string_view channel) {
+    mqtt::read(bridge_.broker(), newest(channel),
+               [bridge = &bridge_, id = id_](Result<mqtt::ReadablePage> page) {
+                   Session* session = bridge->find(id);
+                   if (session != nullptr && session->joining_) session->joining_->on_newest(std::move(page));
+               });
 }
 
 void Session::on_published(std::uint64_t token, const PublishResult& result) {

@@ -3,7 +3,6 @@
 
 #include <limits>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "core/net/connection.h"
 #include "core/net/websocket.h"
 #include "mqtt/broker/client_source.h"
+#include "mqtt/broker/readable_page.h"
 #include "store/log.h"
 
 namespace millrace::bridge {
@@ -69,8 +69,8 @@ class Session final : public Protocol, private websocket::Receiver {
     void send_message(const Message& message, v2::Flow flow);
     void send_private(const Bridge::Private& message);
     void send_receipt(const Bridge::Round& round);
-    void send_history(std::string_view channel, std::span<const MessagePtr> messages);
-    void send_conversation(std::string_view channel, const std::vector<MessagePtr>& messages);
+    void send_history(std::string_view channel, const mqtt::ReadablePage& page);
+    void send_conversation(std::string_view channel, const mqtt::ReadablePage& page);
     void send_error(std::string_view channel, std::string_view message, std::string_view code);
     bool is_member(std::string_view channel) const;
     void on_presence_full(std::string_view channel, const SharedFrame& frame);
@@ -83,9 +83,9 @@ class Session final : public Protocol, private websocket::Receiver {
     std::uint64_t& begin_of(std::string_view channel) { return find(channel)->begin; }
     static constexpr std::uint64_t kNotKnown = std::numeric_limits<std::uint64_t>::max();
     std::size_t outbox_bytes() { return connection_.out().bytes(); }
-    /// How long a history frame may be.
-    std::size_t history_bytes() const;
     void read(store::Range range);
+    /// The newest messages that this browser may have, as many as the channel's rule gives a joiner.
+    void read_newest(std::string_view channel);
     void enter_roster(std::string_view channel, bool watch);
     /// Whose cursor it is; empty: nobody's who could be known again.
     std::string reader(std::string_view channel, std::string_view client_id) const;
@@ -132,7 +132,8 @@ class Session final : public Protocol, private websocket::Receiver {
     MessagePtr message_of(const ClientFrame& frame);
     void end_pending(std::uint64_t token, std::string_view what, std::string_view code,
                      std::uint64_t seq = 0);
-    void on_history(const std::string& channel, Result<store::Page> page);
+    void on_history(const std::string& channel, const Result<mqtt::ReadablePage>& page);
+    mqtt::ReadablePage newest(std::string_view channel) const;
     void publish(const ClientFrame& frame);
     void confirm(std::string_view channel, std::uint64_t seq);
     const Dialect& dialect() const { return dialect_of(generation_); }

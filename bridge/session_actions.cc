@@ -235,25 +235,19 @@ void Session::read_history(ClientFrame frame) {
     if (refuse(frame.channel, authoriser().may(*principal_, access::Action::read_history, frame.channel)))
         return;
     const config::ChannelRule& rule = authoriser().rule_for(frame.channel);
-    if (!rule.store || rule.history == 0) return send_history(frame.channel, {});
+    if (!rule.store || rule.history == 0) return send_history(frame.channel, newest(frame.channel));
     reading_history_ = true;
-    store::Range newest{.channel = frame.channel,
-                        .after = {},
-                        .before = {},
-                        .limit = static_cast<std::uint32_t>(rule.history)};
-    bridge_.broker().store().read(
-        std::move(newest), bridge_.shard(),
-        [bridge = &bridge_, id = id_, channel = frame.channel](Result<store::Page> page) {
-            if (Session* session = bridge->find(id)) {
-                session->on_history(channel, std::move(page));
-            }
+    mqtt::read(
+        bridge_.broker(), newest(frame.channel),
+        [bridge = &bridge_, id = id_, channel = frame.channel](const Result<mqtt::ReadablePage>& page) {
+            if (Session* session = bridge->find(id)) session->on_history(channel, page);
         });
 }
 
-void Session::on_history(const std::string& channel, Result<store::Page> page) {
+void Session::on_history(const std::string& channel, const Result<mqtt::ReadablePage>& page) {
     reading_history_ = false;
     if (page) {
-        send_history(channel, newest_for(*principal_, std::move(page->messages), history_bytes()));
+        send_history(channel, *page);
     } else {
         send_error(channel, "The history of this channel cannot be read now.", code_of(page.error()));
     }

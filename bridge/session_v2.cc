@@ -75,9 +75,11 @@ void Session::send_message(const Message& message, v2::Flow flow) {
     bridge_.shard().counters().messages_out.add();
 }
 
-void Session::send_conversation(std::string_view channel, const std::vector<MessagePtr>& messages) {
+void Session::send_conversation(std::string_view channel, const mqtt::ReadablePage& page) {
+    const std::vector<MessagePtr>& messages = page.messages();
+    const std::string cut_before = page.cut() ? v2::position_text(epoch(), page.next()) : std::string();
     ByteBuffer& start = bridge_.scratch();
-    v2::append_conversation_start(start, channel, messages.size());
+    v2::append_conversation_start(start, channel, messages.size(), cut_before);
     send(start.view());
     for (const MessagePtr& message : messages) send_message(*message, v2::Flow::conversation);
     ByteBuffer& end = bridge_.scratch();

@@ -183,7 +183,10 @@ constexpr auto kKeys = std::to_array<Key>({
     {"channels[].retention.age", rule<&ChannelRule::retention, &Retention::age>,
      duration(kSecond, 100 * kYear, "none"), "Messages younger than this. `none` keeps all."},
     {"channels[].history", rule<&ChannelRule::history>, count(0, 100'000),
-     "How many messages a joining browser is given.", "100 if stored, else 0", "100"},
+     "How many messages a joining browser is given: the newest that it may have. Those that do not fit into "
+     "a "
+     "quarter of `limits.outbox_bytes`, or 8 MiB, are left out, and it is told so.",
+     "100 if stored, else 0", "100"},
     {"channels[].presence", rule<&ChannelRule::presence>, kNone, "May members see who else is there."},
     {"channels[].anonymous", rule<&ChannelRule::anonymous>, kNone, "May clients without a token join.",
      "as auth.anonymous", "true"},

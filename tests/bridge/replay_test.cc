@@ -51,6 +51,46 @@ TEST_F(ReplayTest, HistoryIsTheNewestOldestFirst) {
               R"({"data":{"n":3}})");
 }
 
+TEST_F(ReplayTest, HistoryIsTheNewestThatTheJoinerMayHave) {
+    config_.channels[0].history = 2;
+    config_.limits.history_scan_messages = 500;
+    open();
+    fill("room", 3);
+    for (int i = 0; i < 400; ++i) publish("room", "0", {.dbo_id = 7});
+    ASSERT_TRUE(committed("room", 403));
+    Browser ada = browser();
+    ada.join("room", true);
+    ASSERT_TRUE(frames_of(ada, 2));
+    ada.next();
+    EXPECT_EQ(seqs_of_history(ada.next_json()), (std::vector<std::uint64_t>{2, 3}));
+    for (int i = 0; i < 100; ++i) publish("room", "0", {.dbo_id = 7});
+    ASSERT_TRUE(committed("room", 503));
+    ada.send(R"({"action":"history","options":{"channel":"room"},"payload":null})");
+    ASSERT_TRUE(frames_of(ada, 1));
+    const boost::json::value history = ada.next_json();
+    EXPECT_TRUE(seqs_of_history(history).empty());
+    EXPECT_EQ(history.at("options").at("truncated"), true);
+    EXPECT_EQ(history.at("options").at("before"), 4);
+}
+
+TEST_F(ReplayTest, HistoryThatIsTooLongSaysSo) {
+    config_.limits.outbox_bytes = 65'536;
+    open();
+    const std::string data = '"' + std::string(5'000, 'x') + '"';
+    for (int i = 0; i < 9; ++i) publish("room", data);
+    ASSERT_TRUE(committed("room", 9));
+    Browser ada = browser();
+    ada.join("room", true);
+    ASSERT_TRUE(frames_of(ada, 2));
+    ada.next();
+    const boost::json::value history = ada.next_json();
+    EXPECT_EQ(seqs_of_history(history), (std::vector<std::uint64_t>{7, 8, 9}));
+    EXPECT_EQ(history.at("options").at("truncated"), true);
+    EXPECT_EQ(history.at("options").at("before"), 7);
+    publish("room", "10");
+    expect_run(ada, 10, 10);
+}
+
 TEST_F(ReplayTest, NoHistoryFrameWhereTheRuleHasNone) {
     config_.channels[0].history = 0;
     open();

@@ -296,6 +296,28 @@ TEST_F(SecondTest, APositionNoLongerRetainedSaysWhatIsLeft) {
     expect_run(ada, "replay", 6, 9);
 }
 
+TEST_F(SecondTest, AConversationIsTheNewestThatTheReaderMayHaveAndSaysWhereItWasCut) {
+    config_.channels[0].history = 2;
+    open();
+    fill("room", 3);
+    for (int i = 0; i < 300; ++i) publish("room", "0", {.dbo_id = 7});
+    ASSERT_TRUE(committed("room", 303));
+    Browser ada = second();
+    join(ada, "room", R"("payload":{"history":true,"presence":false})");
+    EXPECT_EQ(next(ada).at("payload").at("cursor"), "e1-303");
+    EXPECT_EQ(json::serialize(next(ada)),
+              R"({"action":"conversation_start","channel":"room","payload":{"count":2}})");
+    expect_run(ada, "message", 2, 3);
+    EXPECT_EQ(action(next(ada)), "conversation_end");
+    config_.limits.history_scan_messages = 100;
+    Browser bob = second();
+    join(bob, "room", R"("payload":{"history":true,"presence":false})");
+    EXPECT_EQ(action(next(bob)), "join");
+    EXPECT_EQ(
+        json::serialize(next(bob)),
+        R"({"action":"conversation_start","channel":"room","payload":{"count":0,"truncated":true,"before":"e1-204"}})");
+}
+
 TEST_F(SecondTest, ACursorForAChannelWithoutPositionsIsAnswered) {
     config_.channels.insert(config_.channels.begin(), config::ChannelRule{.match = "live/#", .store = false});
     open();
