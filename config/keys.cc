@@ -172,8 +172,9 @@ constexpr auto kKeys = std::to_array<Key>({
     {"channels[]", nullptr, kNone,
      "Channel rules; the first whose `match` fits governs a channel. With none given, one rule for '#' with "
      "these defaults."},
-    {"channels[].match", rule<&ChannelRule::match>, text(check_filter, "MQTT filter"),
-     "The channels it is for. Every rule needs it."},
+    {"channels[].match", rule<&ChannelRule::match>, text(check_match, "MQTT filter"),
+     "The channels it is for. Every rule needs it. `chat/*` is another way to write `chat/#`; "
+     "elsewhere no `*` may stand."},
     {"channels[].store", rule<&ChannelRule::store>, kNone,
      "true: committed before acknowledged or delivered, with seq, history and resume. false: an ordinary "
      "MQTT topic, in memory."},
@@ -183,9 +184,8 @@ constexpr auto kKeys = std::to_array<Key>({
     {"channels[].retention.age", rule<&ChannelRule::retention, &Retention::age>,
      duration(kSecond, 100 * kYear, "none"), "Messages younger than this. `none` keeps all."},
     {"channels[].history", rule<&ChannelRule::history>, count(0, 100'000),
-     "How many messages a joining browser is given: the newest that it may have. Those that do not fit into "
-     "a "
-     "quarter of `limits.outbox_bytes`, or 8 MiB, are left out, and it is told so.",
+     "How many messages a joining browser is given: the newest that it may have. Those that do not fit "
+     "into a quarter of `limits.outbox_bytes`, or 8 MiB, are left out, and it is told so.",
      "100 if stored, else 0", "100"},
     {"channels[].presence", rule<&ChannelRule::presence>, kNone, "May members see who else is there."},
     {"channels[].anonymous", rule<&ChannelRule::anonymous>, kNone, "May clients without a token join.",

@@ -162,6 +162,14 @@ std::string check_filter(std::string& text) {
     return {};
 }
 
+std::string check_match(std::string& text) {
+    if (text == "*" || text.ends_with("/*")) text.back() = '#';
+    if (text.find('*') == std::string::npos) return check_filter(text);
+    return "in '" + text +
+           "', '*' is no wildcard: write '+' for one whole level and '#' for all that follow; "
+           "only at the end '*' may stand for '#'";
+}
+
 bool filter_covers(std::string_view wide, std::string_view narrow) {
     // A leading wildcard does not reach names that begin with '$' [MQTT-4.7.2-1].
     if (narrow.starts_with('$') && !wide.starts_with('$')) return false;

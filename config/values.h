@@ -54,6 +54,8 @@ bool filter_covers(std::string_view wide, std::string_view narrow);
 
 // Text checks.
 std::string check_filter(std::string& text);
+// A filter that may end in '*' for '#', which it becomes.
+std::string check_match(std::string& text);
 std::string check_store_url(std::string& text);
 std::string check_realtime_key(std::string& text);
 std::string check_origin(std::string& text);

@@ -36,6 +36,13 @@ TEST(Load, AnEmptyTextIsTheDefault) {
     EXPECT_TRUE(loaded("channels: []\nlimits: {}\n") == Config{});
 }
 
+TEST(Load, NestedChannelsMayBeWrittenWithAStar) {
+    const Config config = loaded("channels:\n- match: chat/*\n- match: '*'\n");
+    ASSERT_EQ(config.channels.size(), 2U);
+    EXPECT_EQ(config.channels[0].match, "chat/#");
+    EXPECT_EQ(config.channels[1].match, "#");
+}
+
 TEST(Load, TheDefaultIsLoopbackOnlyAndStoresEverything) {
     const Config config;
     ASSERT_EQ(config.listeners.size(), 2U);

@@ -150,6 +150,9 @@ TEST(Problems, Filters) {
     EXPECT_EQ(of("a/+b/c"), "2:12: 'match': in 'a/+b/c', '+' must be alone in its level");
     EXPECT_EQ(of("$share/g/a"),
               "2:12: 'match': '$share/' is for subscriptions; a rule matches channel names");
+    for (const std::string filter : {"room:*", "a/*/b", "*/a", "a/*/#"})
+        EXPECT_THAT(of(filter),
+                    HasSubstr("2:12: 'match': in '" + filter + "', '*' is no wildcard: write '+'"));
     EXPECT_EQ(of(std::string(65'536, 'a')), "2:12: 'match': a filter has at most 65535 bytes");
     EXPECT_EQ(problem("channels:\n  - match: \"a\\0b\"\n"),
               "2:12: 'match': a filter must not contain U+0000");
