@@ -133,7 +133,8 @@ usage: millrace [serve] [--config FILE]   run; without a file: SQLite in ./millr
        millrace token --user ID [--extras JSON] [--ttl 1h] --config FILE
                                           print a token, signed with auth.jwt.secret
        millrace import-xano FILE          print a configuration like the realtime settings of a Xano workspace,
-                                          which FILE has as JSON of the metadata API
+                                          which FILE has as JSON of the metadata API; what cannot be taken
+                                          over is said on stderr, and the exit status is 1
        millrace defaults                  print the whole commented configuration
        millrace version                   print the versions of the program and its libraries
        millrace help                      print this

@@ -61,30 +61,109 @@ TEST(ImportXano, ATriggerIsMentioned) {
     EXPECT_THAT(yaml(R"(,"trigger":{"id":7})"), HasSubstr("# It has a trigger there. Here: hooks:"));
     EXPECT_THAT(yaml(R"(,"realtime_triggers":[{"id":7}])"), HasSubstr("trigger"));
     EXPECT_THAT(yaml(R"(,"trigger":null,"triggers":[])"), ::testing::Not(HasSubstr("trigger")));
+    EXPECT_THAT(import_xano(R"({"channels": [{"pattern": "a","trigger":{"id":7}}]})").problems,
+                ElementsAre(HasSubstr("'a': it has a trigger")));
 }
 
 TEST(ImportXano, TheNarrowerRuleStandsFirstAndInactiveOnesAreLeftOut) {
     const Imported imported = import_xano(R"({"channels": [
         {"pattern": "*", "wildcard": true}, {"pattern": "a/*", "wildcard": true},
-        {"pattern": "a/b/*", "wildcard": true}, {"pattern": "off", "enabled": false}, {"pattern": "a/b", "history": 25},
-        {"pattern": "stars/*", "wildcard": false}]})");
+        {"pattern": "a/b/*", "wildcard": true}, {"pattern": "off", "enabled": false}, {"pattern": "a/b", "history": 25}]})");
     std::vector<std::string> matches;
     for (const config::ChannelRule& rule : loaded(imported).channels) matches.push_back(rule.match);
-    EXPECT_THAT(matches, ElementsAre("stars/*", "a/b", "a/b/#", "a/#", "#"));
+    EXPECT_THAT(matches, ElementsAre("a/b", "a/b/#", "a/#", "#"));
     EXPECT_THAT(imported.yaml, HasSubstr("# off was not active"));
 }
 
-TEST(ImportXano, WhatCannotBeTakenOverIsSaidAllAtOnce) {
+/// The configuration of what could be taken over, whatever the problems were.
+config::Config partly(const Imported& imported) {
+    EXPECT_THAT(imported.problems, ::testing::Not(IsEmpty()));
+    return loaded({imported.yaml, {}});
+}
+
+TEST(ImportXano, WhatCannotBeTakenOverIsSaidAndTheRestIsWritten) {
     const Imported imported =
         import_xano(R"({"channels": [{"pattern": "room:*", "wildcard": true}, {"pattern": "a+b"},
-        {"name": "x"}, {"pattern": "h", "history": "many"}]})");
-    EXPECT_EQ(imported.yaml, "");
-    EXPECT_THAT(imported.problems, ElementsAre(HasSubstr("'room:*': it covers a part of a level"),
-                                               HasSubstr("'a+b': '+' and '#'"), HasSubstr("no 'pattern'"),
-                                               HasSubstr("'h': 'history' is not a number")));
+        {"name": "x"}, {"pattern": "h", "history": "many", "presence": true}, {"pattern": "stars/*"}, {"pattern": "a"},
+        {"pattern": "b"}, {"pattern": "a", "presence": true}, {"pattern": "c\u0000d"}]})");
+    EXPECT_THAT(imported.problems,
+                ::testing::UnorderedElementsAre(
+                    HasSubstr("'room:*': it covers a part of a level"), HasSubstr("'a+b': '+' and '#'"),
+                    HasSubstr("no 'pattern'"), HasSubstr("'h': 'history' is not a number"),
+                    HasSubstr("'stars/*': a '*'"), HasSubstr("'a': another row has the same pattern"),
+                    HasSubstr("must not contain U+0000")));
+    EXPECT_THAT(imported.yaml, HasSubstr("  # room:* was not taken over: it covers a part of a level"));
+    const config::Config config = partly(imported);
+    ASSERT_THAT(config.channels, SizeIs(3));
+    EXPECT_EQ(config.channels[0].match, "h");
+    EXPECT_FALSE(config.channels[0].store);
+    EXPECT_TRUE(config.channels[0].presence);
+    EXPECT_EQ(config.channels[1].match, "a");
+}
+
+TEST(ImportXano, WhatIsNotThereIsSaid) {
     EXPECT_THAT(import_xano("{}").problems, ElementsAre(HasSubstr("'channels'")));
-    EXPECT_THAT(import_xano(R"({"channels": []})").problems, ElementsAre("no channel is active"));
+    EXPECT_THAT(import_xano("{}").yaml, "");
     EXPECT_THAT(import_xano("[1").problems, ElementsAre(HasSubstr("not JSON")));
+    EXPECT_THAT(import_xano(R"({"channels": []})").problems, ElementsAre("no channel is active"));
+}
+
+/// `room:1` would be governed by the rule for '#', which lets in everybody.
+TEST(ImportXano, ALostRuleNarrowsTheBroaderOneThatGovernsItsChannels) {
+    const Imported imported = import_xano(R"({"channels": [
+        {"pattern": "a/room:*", "wildcard": true, "client_public_messaging": true, "client_authenticated_messaging": true},
+        {"pattern": "a/*", "wildcard": true, "anonymous_clients": true, "presence": true, "client_public_messaging": true,
+         "client_private_messaging": true, "history": 25},
+        {"pattern": "a/room:9/*", "wildcard": true, "anonymous_clients": true},
+        {"pattern": "*", "wildcard": true, "anonymous_clients": true}]})");
+    EXPECT_THAT(imported.problems,
+                ElementsAre(HasSubstr("the rule for 'a/*', which governs its channels now, was narrowed")));
+    EXPECT_THAT(imported.yaml, HasSubstr("# Narrowed, since it governs the channels of a/room:* too."));
+    const config::Config config = partly(imported);
+    const auto rule = [&](std::string_view match) {
+        const auto found = std::ranges::find(config.channels, match, &config::ChannelRule::match);
+        return found == config.channels.end() ? config::ChannelRule{} : *found;
+    };
+    EXPECT_TRUE(rule("a/room:9/#").anonymous);
+    EXPECT_FALSE(rule("a/room:9").anonymous);
+    const config::ChannelRule narrowed = rule("a/#");
+    EXPECT_FALSE(narrowed.anonymous || narrowed.presence);
+    EXPECT_EQ(narrowed.publish, config::Who::authenticated);
+    EXPECT_EQ(narrowed.private_messages, config::Who::nobody);
+    EXPECT_EQ(narrowed.audience, config::Audience::authenticated);
+    EXPECT_EQ(narrowed.history, 25U);
+    EXPECT_TRUE(rule("#").anonymous);
+}
+
+TEST(ImportXano, AParentOfNestedChannelsKeepsTheStricterRuleItHad) {
+    const config::Config config = loaded(import_xano(R"({"channels": [
+        {"pattern": "a/*", "wildcard": true, "anonymous_clients": true}, {"pattern": "b/*", "wildcard": true},
+        {"pattern": "c/*", "wildcard": true, "anonymous_clients": true}, {"pattern": "c"},
+        {"pattern": "*", "wildcard": true, "presence": true}]})"));
+    std::vector<std::string> matches;
+    for (const config::ChannelRule& rule : config.channels) matches.push_back(rule.match);
+    EXPECT_THAT(matches, ElementsAre("a", "c", "a/#", "b/#", "c/#", "#"));
+    EXPECT_FALSE(config.channels[0].anonymous);
+    EXPECT_TRUE(config.channels[0].presence);
+}
+
+/// A configuration without rules has one that lets in everybody.
+TEST(ImportXano, NothingIsOpenThatWasNot) {
+    constexpr std::string_view kOpen =
+        R"("channels": [{"pattern": "*", "wildcard": true, "anonymous_clients": true, "client_public_messaging": true}]})";
+    const Imported off = import_xano(R"({"enabled": false, )" + std::string(kOpen));
+    EXPECT_THAT(off.yaml, HasSubstr("#  - match: \"#\"\n#    store: false\n"));
+    for (const config::Config& config :
+         {loaded(off), partly(import_xano(R"({"channels": []})")),
+          partly(import_xano(
+              R"({"channels": [{"pattern": "room:*", "wildcard": true, "anonymous_clients": true}]})"))}) {
+        ASSERT_THAT(config.channels, SizeIs(1));
+        EXPECT_EQ(config.channels[0].match, "#");
+        EXPECT_FALSE(config.channels[0].anonymous || config.channels[0].presence);
+        EXPECT_EQ(config.channels[0].publish, config::Who::nobody);
+        EXPECT_EQ(config.channels[0].private_messages, config::Who::nobody);
+    }
+    EXPECT_FALSE(loaded(off).allows_anonymous());
 }
 
 }  // namespace
