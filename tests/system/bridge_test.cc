@@ -218,6 +218,50 @@ TEST_P(BridgeTest, JoinWithAfterResumesWithoutHoleOrRepeat) {
     }
 }
 
+TEST_P(BridgeTest, APositionIsNeverSilentlySkipped) {
+    for (int i = 1; i <= 4; ++i) post("room", i);
+    const auto options = [](BridgeClient& client, const std::string& channel, int after) {
+        client.send("join", channel, {{"history", false}, {"presence", false}}, {{"after", after}});
+        return at_path(client.next("join"), "options").as_object();
+    };
+    BridgeClient ada = connect();
+    EXPECT_EQ(options(ada, "rooms/+", 2)["reset"], true);
+    ASSERT_TRUE(ada.join("room"));
+    const json::object told = options(ada, "room", 2);
+    EXPECT_EQ(told.at("reset"), true);
+    EXPECT_EQ(told.at("first"), 5);
+    EXPECT_FALSE(options(ada, "room", 4).contains("reset"));
+    post("room", 5);
+    EXPECT_EQ(at_path(ada.next(Deadline(kPatience)), "options.seq"), 5);
+}
+
+TEST_P(BridgeTest, ARoomWhoseNewestMessagesAreForOthersIsNotEmpty) {
+    for (int i = 1; i <= 3; ++i) post("room", i);
+    json::array for_one;
+    for (int i = 0; i < 250; ++i)
+        for_one.push_back({{"channel", "room"}, {"data", i}, {"to", {{"dbo_id", 7}, {"row_id", 1}}}});
+    const HttpAnswer answer =
+        http_post(server().http_port(), "/v1/publish/batch", {{"messages", std::move(for_one)}});
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    BridgeClient ada = connect();
+    ada.send("join", "room", {{"history", true}, {"presence", false}});
+    EXPECT_EQ(at_path(ada.next("history"), "payload.history").as_array().size(), 3U);
+    const auto page = [this](const std::string& query) {
+        const HttpAnswer found =
+            http_get(server().http_port(), "/v1/channels/room/messages?limit=2&" + query);
+        return found.json().as_object();
+    };
+    json::object found = page("");
+    EXPECT_EQ(found.at("messages").as_array().size(), 2U);
+    EXPECT_EQ(found.at("next"), 2);
+    found = page("after=1");
+    EXPECT_EQ(found.at("messages").as_array().size(), 2U);
+    EXPECT_EQ(found.at("next"), 3);
+    found = page("after=3");
+    EXPECT_TRUE(found.at("messages").as_array().empty());
+    EXPECT_EQ(found.at("more"), false);
+}
+
 TEST_P(BridgeTest, FilterJoinNamesTheConcreteChannel) {
     BridgeClient ada = connect();
     ASSERT_TRUE(ada.join("sensors/+/temp"));
