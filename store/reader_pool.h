@@ -4,9 +4,11 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/guarded.h"
 #include "store/log.h"
 
@@ -22,7 +24,10 @@ class ReaderPool {
   public:
     using Done = std::function<void(Result<Page>)>;
 
-    ReaderPool(Backend& backend, unsigned threads, std::size_t queue);
+    /// While the store is away it is asked `probe_every` so long whether it is back, though nobody reads: who
+    /// sends requests here only while it is reachable never would.
+    ReaderPool(Backend& backend, unsigned threads, std::size_t queue,
+               Milliseconds probe_every = Milliseconds{1000});
     ~ReaderPool();
     ReaderPool(const ReaderPool&) = delete;
     ReaderPool& operator=(const ReaderPool&) = delete;
@@ -44,9 +49,11 @@ class ReaderPool {
     };
 
     void run(Reader& reader);
+    bool take(std::optional<Job>& job);
     static void answer(Job job, Result<Page> page);
 
     const std::size_t queue_;
+    const Milliseconds probe_every_;
     std::atomic<bool> reachable_{true};
     Guarded<State> state_;
     std::vector<std::thread> threads_;

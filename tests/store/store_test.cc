@@ -1,8 +1,11 @@
 #include "store/store.h"
 
+#include <chrono>
 #include <gtest/gtest.h>
+#include <thread>
 
 #include "core/shard.h"
+#include "store/reader_pool.h"
 #include "tests/store/recording_sink.h"
 #include "tests/support/memory_log.h"
 
@@ -24,26 +27,34 @@ class EmptyLog final : public Log {
     std::uint64_t last_ = 0;
 };
 
-/// Answers with the range's channel length as `last`; "away" fails.
+/// Answers with the range's channel length as `last`; "away" fails, and so does what nobody has asked for
+/// unless `probed`.
 class EchoReader final : public Reader {
   public:
+    explicit EchoReader(bool probed) : probed_(probed) {}
     Result<Page> read(const Range& range) override {
-        if (range.channel == "away") return make_error_code(Errc::store_unavailable);
+        if (range.channel == "away" || (range.channel.empty() && !probed_))
+            return make_error_code(Errc::store_unavailable);
         return Page{.last = range.channel.size()};
     }
     Result<std::vector<MessagePtr>> retained() override { return std::vector<MessagePtr>{}; }
+
+  private:
+    bool probed_;
 };
 
 class FakeBackend final : public Backend {
   public:
+    explicit FakeBackend(bool probed = false) : probed_(probed) {}
     const std::string& epoch() const override { return epoch_; }
     std::unique_ptr<Log> open_log() override { return std::make_unique<EmptyLog>(); }
-    std::unique_ptr<Reader> open_reader() override { return std::make_unique<EchoReader>(); }
+    std::unique_ptr<Reader> open_reader() override { return std::make_unique<EchoReader>(probed_); }
     std::unique_ptr<Maintenance> open_maintenance() override {
         return std::make_unique<millrace::testing::MemoryMaintenance>(memory_);
     }
 
   private:
+    bool probed_;
     std::string epoch_ = "e1";
     millrace::testing::MemoryStore memory_;
 };
@@ -92,6 +103,19 @@ TEST_F(StoreTest, RefusesAfterTheDrain) {
     store_.drain();
     EXPECT_FALSE(store_.append({Message::create({.channel = "a"}), {}, 0}));
     EXPECT_EQ(read("a").error(), Errc::overloaded);
+}
+
+TEST(ReaderPool, AsksByItselfWhetherTheStoreIsBack) {
+    Shard shard(0);
+    FakeBackend backend(true);
+    ReaderPool pool(backend, 1, 10, 1ms);
+    bool failed = false;
+    pool.read({.channel = "away"}, shard, [&failed](const Result<Page>& page) { failed = page.has_error(); });
+    for (int turns = 0; !failed && turns < 1000; ++turns) shard.turn(Milliseconds(10));
+    EXPECT_TRUE(failed);
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (!pool.reachable() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_TRUE(pool.reachable());
 }
 
 }  // namespace
