@@ -99,8 +99,8 @@ void Session::on_ping(ByteView payload) {
     connection_.wake();
 }
 
-void Session::on_close(std::uint16_t, std::string_view) {
-    close(websocket::CloseCode::normal, {});
+void Session::on_close(std::uint16_t code, std::string_view) {
+    close(websocket::answer_to_close(code), {});
 }
 
 void Session::on_closed(error_code) {

@@ -224,6 +224,12 @@ void append_close(ByteBuffer& out, CloseCode code, std::string_view reason) {
     out.append(fitting);
 }
 
+CloseCode answer_to_close(std::uint16_t code) {
+    // RFC 6455 5.5.1: the same one. It is what a browser tells the page: 1000 instead of the SDK's own 4000
+    // keeps the SDK from coming back.
+    return code == 0 ? CloseCode::normal : static_cast<CloseCode>(code);
+}
+
 std::string accept_key(std::string_view key) {
     std::array<unsigned char, 18> nonce{};
     const auto* text = reinterpret_cast<const unsigned char*>(key.data());

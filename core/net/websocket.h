@@ -76,6 +76,8 @@ class Decoder {
 void append_frame_header(ByteBuffer& out, Opcode opcode, std::size_t payload_size);
 void append_frame(ByteBuffer& out, Opcode opcode, ByteView payload);
 void append_close(ByteBuffer& out, CloseCode code, std::string_view reason);
+/// What answers a close frame with that code; 0: with none.
+CloseCode answer_to_close(std::uint16_t code);
 
 /// Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 4.2.2); empty when the key is not 16 bytes of
 /// base64.

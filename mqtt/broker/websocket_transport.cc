@@ -64,8 +64,8 @@ void WebSocketTransport::on_ping(ByteView payload) {
     connection().wake();
 }
 
-void WebSocketTransport::on_close(std::uint16_t, std::string_view) {
-    close(websocket::CloseCode::normal, "");
+void WebSocketTransport::on_close(std::uint16_t code, std::string_view) {
+    close(websocket::answer_to_close(code), "");
 }
 
 void WebSocketTransport::close(websocket::CloseCode code, const char* why) {

@@ -92,7 +92,7 @@ TEST_F(WebSocketTest, PingIsAnswered) {
     EXPECT_EQ(frames[0].second, "are you there");
 }
 
-TEST_F(WebSocketTest, CloseIsAnsweredAndTheWillPublished) {
+TEST_F(WebSocketTest, CloseIsAnsweredWithItsCodeAndTheWillPublished) {
     TestClient watcher(server, 0);
     watcher.connect("watcher");
     watcher.subscribe("wills", 1);
@@ -105,10 +105,11 @@ TEST_F(WebSocketTest, CloseIsAnsweredAndTheWillPublished) {
     encode_connect(bytes, connect);
     write(masked_frame(2, bytes.text()));
     read();
-    write(masked_frame(8, "\x03\xE8"));
+    write(masked_frame(8, "\x0F\xA0"));
     const auto frames = read();
     ASSERT_EQ(frames.size(), 1U);
     EXPECT_EQ(frames[0].first, 8U);
+    EXPECT_EQ(frames[0].second, "\x0F\xA0");
     server.turn();
     watcher.read();
     ASSERT_EQ(watcher.messages.size(), 1U);
