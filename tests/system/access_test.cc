@@ -55,11 +55,7 @@ class AccessTest : public ::testing::Test {
     }
     std::string path(const std::string& name) const { return server_->directory() / name; }
     std::string token(const std::string& user, const std::string& ttl = "1h") const {
-        const Outcome made =
-            run({.argv = {millrace_binary(), "token", "--user", user, "--extras", R"({"hero":"Ada"})",
-                          "--ttl", ttl, "--config", path("millrace.yaml")}});
-        EXPECT_EQ(made.status, 0) << made.error;
-        return made.output.substr(0, made.output.find('\n'));
+        return server_->token(user, {"--extras", R"({"hero":"Ada"})", "--ttl", ttl});
     }
     Outcome publish(std::vector<std::string> who, const std::string& topic, const std::string& text) const {
         who.insert(who.end(), {"-V", "mqttv5", "-q", "1", "-t", topic, "-m", text});

@@ -198,6 +198,15 @@ TEST_P(BridgeTest, WrongKeyIsOneErrorAndClose4401) {
     EXPECT_EQ(lost.socket().wait_closed(), 4401);
 }
 
+TEST_P(BridgeTest, SocketsAreClosedWith1012AtShutdown) {
+    BridgeClient ada = connect();
+    ASSERT_TRUE(ada.join("room"));
+    server().send_term();
+    EXPECT_EQ(ada.socket().wait_closed(), 1012);
+    EXPECT_EQ(server().wait(), 0);
+    server_ends_in_test();
+}
+
 TEST_P(BridgeTest, PingIsAnswered) {
     BridgeClient ada = connect();
     ada.socket().send_raw(websocket_frame(Opcode::ping, "are you there"));

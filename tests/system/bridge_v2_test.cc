@@ -223,14 +223,8 @@ class BridgeV2UsersTest : public ::testing::Test {
         EXPECT_EQ(server_->stop(), 0) << "after SIGTERM";
         if (HasFailure()) std::cerr << "--- the server's log\n" << server_->log() << "---\n";
     }
-    std::string token(const std::string& user) const {
-        const Outcome made = run({.argv = {millrace_binary(), "token", "--user", user, "--config",
-                                           server_->directory() / "millrace.yaml"}});
-        EXPECT_EQ(made.status, 0) << made.error;
-        return made.output.substr(0, made.output.find('\n'));
-    }
     SecondClient connect(const std::string& user = {}) const {
-        return SecondClient(server_->http_port(), user.empty() ? user : token(user));
+        return SecondClient(server_->http_port(), user.empty() ? user : server_->token(user));
     }
     static std::string code_of(const std::optional<json::object>& frame) {
         const json::value code = at_path(frame, "payload.code");
@@ -250,7 +244,7 @@ TEST_F(BridgeV2UsersTest, AUserHasOneEntryHoweverManySockets) {
     EXPECT_EQ(at_path(came, "payload.member.id"), "42");
     EXPECT_EQ(at_path(came, "payload.member.dbo_id"), 1);
     EXPECT_EQ(at_path(came, "payload.member.authenticated"), true);
-    auto second = std::make_unique<BridgeClient>(server_->http_port(), "default", token("42"));
+    auto second = std::make_unique<BridgeClient>(server_->http_port(), "default", server_->token("42"));
     ASSERT_TRUE(second->join("room", false, true));
     ASSERT_TRUE(second->next("presence_full"));
     first.reset();
@@ -265,7 +259,8 @@ TEST_F(BridgeV2UsersTest, ADeviceIsAMemberAndOneWithItsUser) {
     SecondClient watcher = connect();
     ASSERT_TRUE(watcher.join("room", {}, false, true));
     ASSERT_TRUE(watcher.next("presence_full"));
-    std::optional<MqttConnection> phone(std::in_place, server_->mqtt_port(), kMqtt5, "phone", token("9"));
+    std::optional<MqttConnection> phone(std::in_place, server_->mqtt_port(), kMqtt5, "phone",
+                                        server_->token("9"));
     ASSERT_EQ(phone->subscribe("room", 1), 1);
     EXPECT_EQ(at_path(watcher.next("presence_join"), "payload.member.id"), "9");
     SecondClient browser = connect("9");
@@ -282,7 +277,7 @@ TEST_F(BridgeV2UsersTest, ADirectMessageReachesEverySocketOfItsUserAndNobodyElse
     SecondClient ada = connect("1");
     SecondClient bob = connect("2");
     SecondClient bob_too = connect("2");
-    BridgeClient bob_old(server_->http_port(), "default", token("2"));
+    BridgeClient bob_old(server_->http_port(), "default", server_->token("2"));
     SecondClient eve = connect("3");
     for (SecondClient* one : {&ada, &bob, &bob_too, &eve}) ASSERT_TRUE(one->join("room"));
     ASSERT_TRUE(bob_old.join("room"));

@@ -222,10 +222,7 @@ TEST_F(HooksTest, TheSecondGenerationHasItsReceiptWhenTheHookAllows) {
 }
 
 TEST_F(HooksTest, DirectMessagesAreAskedAboutToo) {
-    const Outcome made = run({.argv = {millrace_binary(), "token", "--user", "7", "--config",
-                                       server_->directory() / "millrace.yaml"}});
-    ASSERT_EQ(made.status, 0) << made.error;
-    SecondClient receiver(http(), made.output.substr(0, made.output.find('\n')));
+    SecondClient receiver(http(), server_->token("7"));
     SecondClient sender(http());
     const json::object seven{{"dbo_id", 1}, {"row_id", 7}};
     const auto whisper = [&](const char* channel) {

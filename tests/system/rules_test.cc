@@ -67,12 +67,7 @@ class RulesTest : public ::testing::TestWithParam<StoreKind> {
             yaml += "  - {match: " + channel_of(rule) + ", " + yaml_of(rule) + "}\n";
         server_ = std::make_unique<Server>(Server::Yaml{yaml});
         server_->start();
-        const Outcome made = run({.argv = {millrace_binary(), "token", "--user", "7", "--config",
-                                           server_->directory() / "millrace.yaml"}});
-        ASSERT_EQ(made.status, 0) << made.error;
-        credentials_ = {{"anonymous", ""},
-                        {"user", made.output.substr(0, made.output.find('\n'))},
-                        {"backend", kBackend}};
+        credentials_ = {{"anonymous", ""}, {"user", server_->token("7")}, {"backend", kBackend}};
     }
     void TearDown() override {
         EXPECT_EQ(server_->stop(), 0) << "after SIGTERM";

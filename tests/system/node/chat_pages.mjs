@@ -1,34 +1,26 @@
 // The chat example in a real browser: two members talk, a third arrives later, one leaves.
 //   node chat_pages.mjs --url http://127.0.0.1:8080/examples/chat/ --screenshot chat.png [--chromium /usr/bin/chromium]
-//                       [--trust server.pem]
+//                       [--trust server.pem] [--port n]
 // --trust: of all certificates only this one is good, and the SDK dials where it always does, wss on port 443.
+// --port: connections to port 443 of localhost are made to this one instead.
 // stdout: one JSON line per step: {"step":"both-in","hulk":{…},"thor":{…}}, each page seen as
 // {"status","members":[socketId],"me":[socketId],"messages":[text]}. A step that does not come about within the
 // deadline prints {"failed":step,…} with what the pages showed instead, and ends the program with 1.
-import { createHash, X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { launch_options } from './chromium.mjs';
 import read_options from './options.cjs';
 
 const options = read_options();
 const deadline_ms = 10000;
 const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-async function trusted() {
-  const { publicKey } = new X509Certificate(await readFile(options.trust));
-  const digest = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64');
-  return [`--ignore-certificate-errors-spki-list=${digest}`];
-}
-
 const profile = await mkdtemp(join(tmpdir(), 'millrace-chromium-'));
 const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: options.chromium ?? '/usr/bin/chromium',
+  ...await launch_options(options),
   viewport: { width: 1000, height: 700 },
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    ...(options.trust ? await trusted() : [])],
 });
 if (options.trust) {
   await browser.route('**/websocket_address.js', (route) => route.fulfill({ contentType: 'text/javascript', body: '' }));

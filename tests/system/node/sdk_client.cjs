@@ -1,75 +1,51 @@
-// One member of a channel through the published Xano SDK, unmodified.
-//   node sdk_client.cjs --major 1|2|3 --url ws://127.0.0.1:8080 --key default --channel room
-//                       [--second channel] [--token t] [--history] [--presence] [--queue] [--seqs] [--builtin]
+// One member of a channel through the published Xano SDK, unmodified, in this process or in a page of Chromium.
+//   node sdk_client.cjs --major 1|2|3 --url ws://127.0.0.1:8080 --key default --channel room [--second channel]
+//                       [--token t] [--history] [--presence] [--queued n] [--seqs] [--builtin] [--port n]
+//                       [--browser address]
 // With an address of https:// the SDK dials wss://<host> on port 443 as it always does; of ws://, it is led there.
+// --port: connections to port 443 are made to this one instead, below TLS.
 // --builtin: with Node's own WebSocket (--experimental-websocket), not with ws.
-// stdout: one JSON object per line: {"frame":…} for what the handler of on() got, {"error":…} for what onError got,
-// {"second":…} and {"second_error":…} for those of the second channel, {"presence":[…]} as answer to the command of
-// that name, {"dial":address} and {"closed":code} of each connection. --seqs: of events and histories only
-// {"seqs":[…],"history":true or false}.
-// stdin: one command per line: {"do":"message","payload":…,"options":{…}}, {"do":"private","socketId","payload"},
-// {"do":"history"}, {"do":"presence"}, {"do":"destroy"}, {"do":"cut"}, which cuts the connection.
-// The end of stdin ends the program.
+// --browser: in a page of the Chromium that chromium_server.mjs has started, on the origin of --url.
+// What it says and what it can be told stands in sdk_member.cjs. The end of stdin ends the program.
 'use strict';
 
 const readline = require('node:readline');
-const WebSocket = require('ws');
 const options = require('./options.cjs')();
 const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const at_home = options.url.startsWith('https:');
-let socket = null;
-if (!options.builtin) {
-  globalThis.WebSocket = class extends WebSocket {
-    constructor(address, protocols) {
-      super(at_home ? address : address.replace(/^wss:\/\/[^/]+/, options.url), protocols);
-      socket = this;
-      print({ dial: address });
-      this.on('error', ({ message }) => print({ dial_error: message }));
-      this.on('close', (code) => print({ closed: code }));
-    }
-  };
+function lead_port_443_to(port) {
+  const tls = require('node:tls');
+  const connect = tls.connect;
+  tls.connect = (where, ...more) =>
+    connect(Number(where.port) === 443 ? { ...where, port } : where, ...more);
 }
 
-const { XanoClient, XanoObjectStorage } = require(`xano-js-sdk-${options.major}`);
-const plain = ({ action, client, options: where, payload }) => ({ action, client, options: where, payload });
-const member = ({ socketId, extras, permissions }) => ({ socketId, extras, permissions });
-
-const client = new XanoClient({
-  instanceBaseUrl: at_home ? options.url : 'https://realtime.example.com/',
-  realtimeConnectionHash: options.key,
-  realtimeAuthToken: options.token,
-  storage: new XanoObjectStorage(),
-});
-const wishes = {
-  history: Boolean(options.history),
-  presence: Boolean(options.presence),
-  queueOfflineActions: Boolean(options.queue),
-};
-const channel = client.channel(options.channel, wishes);
-const second = options.second && client.channel(options.second, wishes);
-
-function tell(frame) {
-  const { action, payload, options: where } = frame;
-  if (!options.seqs) return print({ frame: plain(frame) });
-  if (action === 'event') print({ seqs: [where.seq], history: false });
-  if (action === 'history') print({ seqs: payload.history.map((record) => record.options.seq), history: true });
+function start_here() {
+  if (options.port) lead_port_443_to(Number(options.port));
+  if (!options.builtin) globalThis.WebSocket = require('ws');
+  const sdk = require(`xano-js-sdk-${options.major}`);
+  const commands = require('./sdk_member.cjs')(sdk, options, print);
+  return (command) => commands[command.do](command);
 }
-channel.on(tell, (frame) => print({ error: plain(frame) }));
-if (second) second.on((frame) => print({ second: plain(frame) }), (frame) => print({ second_error: plain(frame) }));
 
-const commands = {
-  message: ({ payload, options: extra }) => channel.message(payload, extra),
-  private: ({ socketId, payload }) => channel.getPresence().find((m) => m.socketId === socketId).message(payload),
-  history: () => channel.history(),
-  presence: () => print({ presence: channel.getPresence().map(member) }),
-  destroy: () => channel.destroy(),
-  cut: () => socket.terminate(),
-};
+async function start_in_page() {
+  const browser = await require('playwright-core').chromium.connect(options.browser);
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => print({ page_error: String(error) }));
+  await page.exposeFunction('report', print);
+  await page.goto(`${options.url}healthz`);
+  await page.addScriptTag({ path: require.resolve(`xano-js-sdk-${options.major}/dist/xano.min.js`) });
+  await page.addScriptTag({ path: require.resolve('./sdk_member.cjs') });
+  await page.evaluate((given) => { window.commands = window.sdk_member(window, given, window.report); }, options);
+  return (command) => page.evaluate((given) => { window.commands[given.do](given); }, command);
+}
 
-const input = readline.createInterface({ input: process.stdin });
-input.on('line', (line) => {
-  const command = JSON.parse(line);
-  commands[command.do](command);
-});
-input.on('close', () => process.exit(0));
+async function main() {
+  const perform = await (options.browser ? start_in_page() : start_here());
+  // Not earlier: a line that comes before somebody waits for it is lost.
+  const input = readline.createInterface({ input: process.stdin });
+  for await (const line of input) await perform(JSON.parse(line));
+  process.exit(0);
+}
+
+main();

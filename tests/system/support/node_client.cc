@@ -2,6 +2,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <stdexcept>
 
 #include "tests/system/support/server.h"
 
@@ -40,16 +41,30 @@ std::optional<boost::json::value> NodeClient::next(std::string_view key, Clock::
     return std::nullopt;
 }
 
+Chromium::Chromium(const std::string& certificate, const std::string& port)
+    : client_("chromium_server.mjs", {"--trust", certificate, "--port", port}) {
+    const std::optional<boost::json::value> address = client_.next("browser", kStart);
+    if (!address) throw std::runtime_error("Chromium does not start:\n" + client_.process().error_text());
+    address_ = address->as_string().c_str();
+}
+
+/// It removes its profile when it ends by itself.
+Chromium::~Chromium() {
+    client_.process().close_input();
+    client_.process().wait();
+}
+
 SdkClient::SdkClient(int major, const std::string& url, const std::string& channel,
                      std::vector<std::string> more_arguments, const std::string& key)
     : client_("sdk_client.cjs",
               prepend({"--major", std::to_string(major), "--url", url, "--key", key, "--channel", channel},
                       more_arguments)) {}
 
-std::optional<boost::json::object> SdkClient::frame(std::string_view action, Clock::duration patience) {
+std::optional<boost::json::object> SdkClient::frame(std::string_view action, Clock::duration patience,
+                                                    std::string_view key) {
     const Deadline deadline(patience);
     while (std::optional<boost::json::value> found =
-               client_.next("frame", std::chrono::milliseconds(deadline.left_ms()))) {
+               client_.next(key, std::chrono::milliseconds(deadline.left_ms()))) {
         if (found->at("action").as_string() == action) return found->get_object();
     }
     return std::nullopt;

@@ -12,6 +12,9 @@
 
 namespace millrace::system_test {
 
+/// Scripts and pages take their time to start on a busy machine.
+inline constexpr Clock::duration kStart = 60s;
+
 /// One running script, which speaks JSON lines. Belongs to one thread.
 class NodeClient {
   public:
@@ -28,22 +31,43 @@ class NodeClient {
     Process process_;
 };
 
+/// chromium_server.mjs: one Chromium for the members of many an sdk_client.cjs. Throws when it does not
+/// start. It trusts that certificate, and connects to `port` where pages dial port 443 of localhost.
+class Chromium {
+  public:
+    Chromium(const std::string& certificate, const std::string& port);
+    ~Chromium();
+
+    /// For sdk_client.cjs --browser.
+    const std::string& address() const { return address_; }
+
+  private:
+    NodeClient client_;
+    std::string address_;
+};
+
 /// sdk_client.cjs: a member of `channel` with @xano/js-sdk of that major version. An address of https:// is
-/// that of a server on port 443.
+/// that of a server on port 443, or where --port or the Chromium of --browser leads.
 class SdkClient {
   public:
     SdkClient(int major, const std::string& url, const std::string& channel,
               std::vector<std::string> more_arguments = {}, const std::string& key = "default");
 
-    void message(boost::json::value payload) {
-        client_.send({{"do", "message"}, {"payload", std::move(payload)}});
+    void message(boost::json::value payload, boost::json::object options = {}) {
+        client_.send({{"do", "message"}, {"payload", std::move(payload)}, {"options", std::move(options)}});
     }
     void command(const boost::json::object& command) { client_.send(command); }
-    /// The next frame the SDK hands to the application with that action; others are skipped.
-    std::optional<boost::json::object> frame(std::string_view action, Clock::duration patience = kPatience);
+    /// The next frame the SDK hands to the application with that action; others are skipped. Those of the
+    /// second channel stand under "second".
+    std::optional<boost::json::object> frame(std::string_view action, Clock::duration patience = kPatience,
+                                             std::string_view key = "frame");
     /// The value under `key` of the next line of the script that has it.
     std::optional<boost::json::value> next(std::string_view key, Clock::duration patience = kPatience) {
         return client_.next(key, patience);
+    }
+    /// The next line of the script, whatever it says.
+    std::optional<boost::json::object> next_line(Clock::duration patience = kPatience) {
+        return client_.next(patience);
     }
     /// What getPresence() says now.
     boost::json::array presence();

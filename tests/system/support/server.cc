@@ -59,6 +59,15 @@ bool Server::ready() {
     }
 }
 
+std::string Server::token(const std::string& user, std::vector<std::string> more_arguments) const {
+    std::vector<std::string> argv = {
+        millrace_binary(), "token", "--user", user, "--config", directory_.path() / "millrace.yaml"};
+    argv.insert(argv.end(), more_arguments.begin(), more_arguments.end());
+    const Outcome made = run({.argv = argv});
+    if (made.status != 0) throw std::runtime_error("no token for " + user + ": " + made.error);
+    return made.output.substr(0, made.output.find('\n'));
+}
+
 void Server::kill() {
     process_->signal(SIGKILL);
     process_->wait();

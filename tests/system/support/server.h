@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/system/support/process.h"
 #include "tests/system/support/temp_dir.h"
@@ -45,6 +46,8 @@ class Server {
     std::uint16_t http_port() const { return http_port_; }
     std::string http_url(const std::string& path = {}) const;
     std::string websocket_url(const std::string& path = {}) const;
+    /// Of that user, as `millrace token` makes it from the configuration; throws when it does not.
+    std::string token(const std::string& user, std::vector<std::string> more_arguments = {}) const;
     std::string log() const { return read_file(log_path()); }
     const std::filesystem::path& directory() const { return directory_.path(); }
 
