@@ -189,7 +189,6 @@ void Session::send_private(const ClientFrame& frame) {
 }
 
 MessagePtr Session::message_of(const ClientFrame& frame) {
-    const bool narrow = authoriser().rule_for(frame.channel).audience == config::Audience::authenticated;
     ByteBuffer& client = bridge_.scratch();
     append_member(client, id_, *principal_);
     ByteBuffer properties;
@@ -205,7 +204,7 @@ MessagePtr Session::message_of(const ClientFrame& frame) {
         fields.audience.dbo_id = frame.second->to_dbo_id;
         fields.audience.row_id = frame.second->to_row_id;
     }
-    fields.audience.authenticated_only = frame.authenticated || (narrow && principal_->authenticated());
+    fields.audience.authenticated_only = frame.authenticated;
     return Message::create(fields);
 }
 

@@ -86,6 +86,8 @@ class Message {
         seq_ = seq;
         at_us_ = at_us;
     }
+    /// From now on for authenticated clients only. For the broker that lets it in, before it is shared.
+    void narrow() const { audience_.authenticated_only = true; }
 
     /// Bytes of memory it takes, for queue limits.
     std::size_t footprint() const {
@@ -120,7 +122,7 @@ class Message {
     mutable std::atomic<Encoding> encoding_;
     mutable std::uint64_t seq_ = 0;
     mutable std::int64_t at_us_;
-    Audience audience_;
+    mutable Audience audience_;
     const void* origin_;
 };
 

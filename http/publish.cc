@@ -11,8 +11,6 @@
 namespace millrace::http {
 namespace {
 
-using Kind = access::Principal::Kind;
-
 void answer_receipt(Session& session, const Message& message, const PublishResult* stored) {
     ByteBuffer& body = session.server().scratch();
     body.append("{");
@@ -97,9 +95,6 @@ Submission publish_fields(Exchange& exchange, MessageFields& fields, std::uint64
             submission.refusal->detail = decision.reason;
             return submission;
         }
-    }
-    if (principal.kind == Kind::user && rule.audience == config::Audience::authenticated) {
-        fields.audience.authenticated_only = true;
     }
     std::string made_id;
     if (!rule.store && fields.id.empty()) fields.id = made_id = exchange.server.make_id();

@@ -44,6 +44,11 @@ inline bool may_receive(const Principal& principal, const Audience& audience) {
            (audience.row_id == 0 || audience.row_id == principal.row_id);
 }
 
+/// Whether what `principal` writes under this rule is for authenticated clients only.
+inline bool writes_for_authenticated(const Principal& principal, const config::ChannelRule& rule) {
+    return rule.audience == config::Audience::authenticated && principal.kind == Principal::Kind::user;
+}
+
 /// Decides from the channel rules of the configuration and, where there is one, the access control list: both
 /// have to allow. A token that brings its own list is judged by that instead. Immutable; any thread; a reload
 /// makes a new one.

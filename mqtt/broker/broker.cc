@@ -31,16 +31,22 @@ Broker::Broker(Shard& shard, BrokerContext& context, const access::Authoriser& a
 Broker::~Broker() = default;
 
 Result<PublishState> Broker::publish(const PublishRequest& request) {
-    const MessagePtr& message = request.message;
-    const std::string_view channel = message->channel();
-    const access::Action action = access::publish_action(message->kind());
+    const std::string_view channel = request.message->channel();
     if (is_own_topic(channel)) return Errc::not_authorised;
     const config::ChannelRule& rule = authoriser_->rule_for(channel);
-    if (!authoriser_->may(*request.principal, action, channel, rule).allowed) return Errc::not_authorised;
+    if (!judge(*request.principal, *request.message, rule).allowed) return Errc::not_authorised;
     if (hooks_) {
         if (const auto held = hooks_->hold(request, rule)) return *held;
     }
     return admit(request, rule);
+}
+
+access::Decision Broker::judge(const access::Principal& principal, const Message& message,
+                               const config::ChannelRule& rule) const {
+    const access::Action action = access::publish_action(message.kind());
+    const access::Decision decision = authoriser_->may(principal, action, message.channel(), rule);
+    if (decision.allowed && access::writes_for_authenticated(principal, rule)) message.narrow();
+    return decision;
 }
 
 Result<PublishState> Broker::admit(const PublishRequest& request, const config::ChannelRule& rule) {

@@ -86,11 +86,15 @@ class Broker final : public TurnEnd {
     /// Any thread: over all shards.
     std::uint64_t sum(Counter Counters::*counter) const;
 
-    /// The only way in. The authoriser is asked (publish_message or publish_event by the message's kind),
-    /// then the hook of the rule, if it has one; a stored channel's message goes to its lane, a live one's is
-    /// routed. Errors: not_authorised, overloaded, invalid_channel; then nothing follows.
+    /// The only way in. The authoriser is asked, then the hook of the rule, if it has one; a stored channel's
+    /// message goes to its lane, a live one's is routed. Errors: not_authorised, overloaded, invalid_channel;
+    /// then nothing follows.
     Result<PublishState> publish(const PublishRequest& request);
 
+    /// What the authoriser says of a message (publish_message or publish_event by its kind). One that may
+    /// come in is narrowed to the audience that the rule has for what its writer writes.
+    access::Decision judge(const access::Principal& principal, const Message& message,
+                           const config::ChannelRule& rule) const;
     /// Behind publish(), once a message may come in.
     Result<PublishState> admit(const PublishRequest& request, const config::ChannelRule& rule);
     /// nullptr: no rule has named a hook yet.
