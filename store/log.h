@@ -84,7 +84,9 @@ class Reader {
   public:
     virtual ~Reader() = default;
     virtual Result<Page> read(const Range& range) = 0;
-    /// The newest message with RETAIN of every channel that has one, those with an empty payload included.
+    /// The newest message with RETAIN of every channel that has one, those with an empty payload included: of
+    /// those for everybody, and of those for authenticated clients, in ascending order. What is for one user
+    /// or table is not among them.
     virtual Result<std::vector<MessagePtr>> retained() = 0;
 };
 

@@ -394,7 +394,8 @@ void Client::kept(error_code error) {
 void Client::send_retained(const Subscription& subscription) {
     const std::uint32_t identifier = subscription.identifier;
     const std::span<const std::uint32_t> identifiers(&identifier, identifier == 0 ? 0 : 1);
-    sessions_.broker().retained().match(subscription.filter, [&](const MessagePtr& message) {
+    const bool authenticated = seat_->principal().authenticated();
+    sessions_.broker().retained().match(subscription.filter, authenticated, [&](const MessagePtr& message) {
         if (!sessions_.broker().authoriser().may_receive(seat_->principal(), *message)) return;
         if (seat_->replay() != nullptr && seat_->replay()->takes_retained(message)) return;
         Terms terms;

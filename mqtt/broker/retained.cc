@@ -6,17 +6,48 @@
 
 namespace millrace::mqtt {
 
+namespace {
+
 /// Ordered by topic, so that a filter looks only at what shares its literal beginning. The keys are views
 /// into the messages.
+using Topics = std::map<std::string_view, MessagePtr>;
+
+template <class Visit>
+void for_each_match(const Topics& topics, std::string_view filter, Visit visit) {
+    if (!has_wildcard(filter)) {
+        if (const auto at = topics.find(filter); at != topics.end()) visit(at->second);
+        return;
+    }
+    const std::string_view beginning = literal_beginning(filter);
+    for (auto at = topics.lower_bound(beginning); at != topics.end(); ++at) {
+        if (!at->first.starts_with(beginning)) return;
+        if (topic_matches(filter, at->first)) visit(at->second);
+    }
+}
+
+}  // namespace
+
 struct RetainedMap::Impl {
-    std::map<std::string_view, MessagePtr> messages;
+    Topics open;   ///< for everybody
+    Topics inner;  ///< for authenticated clients, each later than what the topic has in `open`; an empty one
+                   ///< hides that
     std::size_t messages_max;
     std::size_t bytes_max;
     std::size_t bytes = 0;
 
-    void forget(std::map<std::string_view, MessagePtr>::iterator at) {
+    std::size_t size() const { return open.size() + inner.size(); }
+    void forget(Topics& topics, std::string_view topic) {
+        const auto at = topics.find(topic);
+        if (at == topics.end()) return;
         bytes -= at->second->footprint();
-        messages.erase(at);
+        topics.erase(at);
+    }
+    bool keep(Topics& topics, const MessagePtr& message) {
+        const std::size_t more = message->footprint();
+        if (size() >= messages_max || bytes + more > bytes_max) return false;
+        topics.emplace(message->channel(), message);
+        bytes += more;
+        return true;
     }
 };
 
@@ -28,31 +59,30 @@ RetainedMap::RetainedMap(std::size_t messages_max, std::size_t bytes_max) : impl
 RetainedMap::~RetainedMap() = default;
 
 bool RetainedMap::update(const MessagePtr& message) {
-    const auto old = impl_->messages.find(message->channel());
-    if (old != impl_->messages.end()) impl_->forget(old);
-    if (message->payload().empty()) return true;
-    const std::size_t size = message->footprint();
-    if (impl_->messages.size() >= impl_->messages_max || impl_->bytes + size > impl_->bytes_max) return false;
-    impl_->messages.emplace(message->channel(), message);
-    impl_->bytes += size;
-    return true;
+    const Audience& audience = message->audience();
+    if (audience.dbo_id != 0) return true;
+    const std::string_view topic = message->channel();
+    const bool hides = audience.authenticated_only && impl_->open.contains(topic);
+    if (!impl_->inner.empty()) impl_->forget(impl_->inner, topic);
+    if (!audience.authenticated_only) impl_->forget(impl_->open, topic);
+    if (message->payload().empty() && !hides) return true;
+    return impl_->keep(audience.authenticated_only ? impl_->inner : impl_->open, message);
 }
 
-void RetainedMap::match(std::string_view filter, const std::function<void(const MessagePtr&)>& visit) const {
-    const auto& messages = impl_->messages;
-    if (!has_wildcard(filter)) {
-        if (const auto at = messages.find(filter); at != messages.end()) visit(at->second);
-        return;
-    }
-    const std::string_view beginning = literal_beginning(filter);
-    for (auto at = messages.lower_bound(beginning); at != messages.end(); ++at) {
-        if (!at->first.starts_with(beginning)) return;
-        if (topic_matches(filter, at->first)) visit(at->second);
-    }
+void RetainedMap::match(std::string_view filter, bool authenticated, const Visit& visit) const {
+    const Topics& inner = impl_->inner;
+    const bool narrow = authenticated && !inner.empty();
+    for_each_match(impl_->open, filter, [&](const MessagePtr& message) {
+        if (!narrow || !inner.contains(message->channel())) visit(message);
+    });
+    if (!narrow) return;
+    for_each_match(inner, filter, [&](const MessagePtr& message) {
+        if (!message->payload().empty()) visit(message);
+    });
 }
 
 std::size_t RetainedMap::size() const {
-    return impl_->messages.size();
+    return impl_->size();
 }
 std::size_t RetainedMap::bytes() const {
     return impl_->bytes;

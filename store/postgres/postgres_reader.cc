@@ -31,9 +31,10 @@ where ahead < )sql" +
 
 constexpr const char* kRetained = R"sql(
 select m.seq, at, flags, payload, m.id, client, properties, expiry_s, dbo_id, row_id, name
-from (select channel_id, max(seq) as seq from millrace.message where flags & 8 <> 0 group by channel_id) newest
+from (select channel_id, max(seq) as seq from millrace.message where flags & 8 <> 0 and dbo_id is null
+      group by channel_id, flags & 64) newest
 join millrace.message m on m.channel_id = newest.channel_id and m.seq = newest.seq
-join millrace.channel c on c.id = m.channel_id)sql";
+join millrace.channel c on c.id = m.channel_id order by m.channel_id, m.seq)sql";
 
 constexpr const char* kCommittedAt =
     "select at from millrace.message where channel_id = $1::bigint and seq = $2::bigint";

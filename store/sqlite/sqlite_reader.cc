@@ -14,9 +14,10 @@ constexpr const char* kColumns =
 
 constexpr const char* kRetained =
     "select m.seq, at, flags, payload, m.id, client, properties, expiry_s, dbo_id, row_id, name "
-    "from (select channel_id, max(seq) as seq from message where flags & 8 != 0 group by channel_id) newest "
+    "from (select channel_id, max(seq) as seq from message where flags & 8 != 0 and dbo_id is null "
+    "group by channel_id, flags & 64) newest "
     "join message m on m.channel_id = newest.channel_id and m.seq = newest.seq "
-    "join channel c on c.id = m.channel_id";
+    "join channel c on c.id = m.channel_id order by m.channel_id, m.seq";
 
 std::int64_t to_sql(std::uint64_t seq) {
     return static_cast<std::int64_t>(std::min<std::uint64_t>(seq, std::numeric_limits<std::int64_t>::max()));

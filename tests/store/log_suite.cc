@@ -320,6 +320,26 @@ TEST_P(LogSuite, TheNewestRetainedMessageOfEachChannelIsFound) {
     EXPECT_EQ(found->at(0)->seq(), found->at(0)->channel() == "a" ? 2U : 1U);
 }
 
+TEST_P(LogSuite, TheNewestRetainedMessageForEachAudienceIsFound) {
+    const auto retained = [](std::string_view text, const Audience& audience) {
+        return Message::create(
+            {.channel = "a", .payload = as_bytes(text), .retain = true, .audience = audience});
+    };
+    const Audience authenticated{.authenticated_only = true};
+    append({retained("old inner", authenticated), retained("old", {}), retained("inner", authenticated)});
+    append({retained("open", {}), retained("for one", {.dbo_id = 1, .row_id = 7})});
+    const auto found = [this] {
+        reopen();
+        std::vector<std::string> texts;
+        for (const MessagePtr& message : *reader_->retained())
+            texts.emplace_back(as_text(message->payload()));
+        return texts;
+    };
+    EXPECT_THAT(found(), ElementsAre("inner", "open"));
+    append({retained("later inner", authenticated)});
+    EXPECT_THAT(found(), ElementsAre("open", "later inner"));
+}
+
 TEST_P(LogSuite, ReadersSeeWholeBatchesWhileOthersAreWritten) {
     append({text_message("a", "0"), text_message("a", "1")});
     std::atomic<bool> written{false};

@@ -79,6 +79,30 @@ TEST_P(AudienceTest, WhatUsersWriteIsForAuthenticatedClients) {
     EXPECT_THAT(member.payloads(), ElementsAre("user", "will", "nobody", "backend"));
 }
 
+TEST_P(AudienceTest, WhatUsersRetainLeavesTheOthersWhatTheyHad) {
+    TestClient user{server, 0};
+    TestClient backend{server, 0};
+    come(user, "user", token());
+    come(backend, "backend", kKey);
+    backend.publish(GetParam(), "open", 1, 1, true);
+    const auto comes = [&](TestClient& reader, std::size_t count) {
+        return server.turn_until([&] {
+            reader.read();
+            return reader.payloads().size() >= count;
+        });
+    };
+    ASSERT_TRUE(comes(member, 1));
+    user.publish(GetParam(), "inner", 1, 1, true);
+    ASSERT_TRUE(comes(member, 2));
+    for (TestClient* reader : {&stranger, &member}) {
+        reader->messages.clear();
+        reader->subscribe(GetParam(), 0);
+        EXPECT_TRUE(comes(*reader, 1));
+    }
+    EXPECT_THAT(stranger.payloads(), ElementsAre("open"));
+    EXPECT_THAT(member.payloads(), ElementsAre("inner"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Channels, AudienceTest, ::testing::Values("live", "stored/a"));
 
 }  // namespace

@@ -27,13 +27,14 @@ MessagePtr retained(std::string_view channel, std::string_view payload) {
 
 std::vector<std::string> topics(const RetainedMap& map, std::string_view filter) {
     std::vector<std::string> result;
-    map.match(filter, [&](const MessagePtr& message) { result.emplace_back(message->channel()); });
+    map.match(filter, false, [&](const MessagePtr& message) { result.emplace_back(message->channel()); });
     return result;
 }
 
 std::vector<std::string> payloads(const RetainedMap& map, std::string_view filter) {
     std::vector<std::string> result;
-    map.match(filter, [&](const MessagePtr& message) { result.emplace_back(as_text(message->payload())); });
+    map.match(filter, false,
+              [&](const MessagePtr& message) { result.emplace_back(as_text(message->payload())); });
     return result;
 }
 
@@ -91,7 +92,7 @@ TEST_P(RetainedMapAgainstNaive, KeepsAndFindsTheSame) {
         ASSERT_EQ(map.bytes(), naive.bytes());
         const std::string filter = random.one_in(4) ? random.name() : random.filter();
         std::multiset<MessagePtr> found;
-        map.match(filter, [&](const MessagePtr& match) { found.insert(match); });
+        map.match(filter, false, [&](const MessagePtr& match) { found.insert(match); });
         ASSERT_EQ(found, naive.match(filter)) << filter;
     }
 }
@@ -112,6 +113,47 @@ TEST(RetainedMap, TheMultiLevelWildcardIncludesItsParent) {
     EXPECT_THAT(topics(map, "a/b"), UnorderedElementsAre("a/b"));
     EXPECT_EQ(topics(map, "#").size(), 7U);
     EXPECT_EQ(topics(map, "a/#").size(), 7U);
+}
+
+MessagePtr for_some(std::string_view payload, const Audience& audience) {
+    return Message::create(
+        {.channel = "t", .payload = as_bytes(payload), .retain = true, .audience = audience});
+}
+
+/// What an anonymous reader and an authenticated one get of the topic.
+std::pair<std::string, std::string> views(const RetainedMap& map) {
+    std::pair<std::string, std::string> seen;
+    map.match("t", false, [&](const MessagePtr& message) { seen.first += as_text(message->payload()); });
+    map.match("+", true, [&](const MessagePtr& message) { seen.second += as_text(message->payload()); });
+    return seen;
+}
+
+TEST(RetainedMap, EveryReaderHasTheLastMessageThatIsMeantForIt) {
+    using Views = std::pair<std::string, std::string>;
+    const Audience authenticated{.authenticated_only = true};
+    RetainedMap map(kPlenty, kPlenty);
+    map.update(for_some("inner", authenticated));
+    EXPECT_EQ(views(map), Views("", "inner"));
+    map.update(for_some("open", {}));
+    EXPECT_EQ(views(map), Views("open", "open"));
+    map.update(for_some("later", authenticated));
+    EXPECT_EQ(views(map), Views("open", "later"));
+    map.update(for_some("", authenticated));
+    EXPECT_EQ(views(map), Views("open", ""));
+    map.update(for_some("again", authenticated));
+    EXPECT_EQ(views(map), Views("open", "again"));
+    map.update(for_some("", {}));
+    EXPECT_EQ(views(map), Views("", ""));
+    EXPECT_EQ(map.size(), 0U);
+    EXPECT_EQ(map.bytes(), 0U);
+}
+
+TEST(RetainedMap, WhatIsForOneUserIsNotRetained) {
+    RetainedMap map(kPlenty, kPlenty);
+    map.update(for_some("open", {}));
+    EXPECT_TRUE(map.update(for_some("psst", {.dbo_id = 1, .row_id = 7})));
+    EXPECT_TRUE(map.update(for_some("", {.dbo_id = 1})));
+    EXPECT_EQ(views(map), std::pair(std::string("open"), std::string("open")));
 }
 
 // [MQTT-4.7.2-1]
