@@ -175,6 +175,11 @@ bool Session::ask_to_write(const ClientFrame& frame) {
                  kept = std::make_shared<ClientFrame>(frame)](const hooks::Verdict& verdict) {
         Session* session = bridge->find(id);
         if (session == nullptr || session->refuse(kept->channel, {verdict.allowed(), verdict.reason})) return;
+        // While the hook was asked, the permissions may have changed.
+        const access::Action action = access::Action::publish_private;
+        const bool refused = session->refuse(
+            kept->channel, session->authoriser().may(*session->principal_, action, kept->channel));
+        if (refused) return;
         if (verdict.payload) kept->payload = verdict.payload->bytes;
         session->send_private(*kept);
     };

@@ -1,8 +1,10 @@
 #include "http/join_hook.h"
 
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "core/channel_name.h"
 #include "http/answer_address.h"
 #include "http/session.h"
 #include "mqtt/broker/hooks.h"
@@ -12,15 +14,27 @@ namespace {
 
 class WaitingForHook final : public Waiting {};
 
+/// While a hook was asked, the permissions may have changed, and the token may have ended.
+access::Decision look_again(Server& server, const access::Principal& principal, const std::string& channel) {
+    if (principal.expired(server.shard().wall_clock_us()))
+        return {.allowed = false, .reason = access::why_refused(Errc::timed_out)};
+    const access::Authoriser& authoriser = server.authoriser();
+    return has_wildcard(channel) ? authoriser.may_subscribe(principal, channel)
+                                 : authoriser.may(principal, access::Action::join, channel);
+}
+
 }  // namespace
 
 void after_join_hook(Exchange& exchange, std::string_view channel, hooks::Door door,
                      std::function<void(Session&)> go_on) {
     Session& session = exchange.session;
     mqtt::Hooks* const hooks = exchange.server.broker().hooks();
-    auto done = [address = AnswerAddress(session), go_on](const hooks::Verdict& verdict) {
+    auto done = [address = AnswerAddress(session), go_on, channel = std::string(channel),
+                 principal = exchange.principal](const hooks::Verdict& verdict) {
         address.give<WaitingForHook>([&](Session& asking, WaitingForHook&) {
             if (!verdict.allowed()) return asking.fail(denial(verdict.reason));
+            const access::Decision decision = look_again(asking.server(), *principal, channel);
+            if (!decision.allowed) return asking.fail(denial(decision.reason));
             go_on(asking);
         });
     };

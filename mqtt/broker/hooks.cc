@@ -37,9 +37,10 @@ std::optional<Result<PublishState>> Hooks::hold(const PublishRequest& request,
     const bool asks = asks_about(*request.principal, rule.hooks.message);
     if (!asks && gate_.waiting(sender) == 0) return std::nullopt;
     if (is_overfull(sender)) return Errc::overloaded;
-    // The principal may be gone by then, and has been asked for.
+    // Whose principal it is may be gone by then.
     PublishRequest held{nullptr, request.message, request.waiter, request.token, request.door};
-    auto done = [this, held = std::move(held)](const hooks::Verdict& verdict) { decided(held, verdict); };
+    auto done = [this, held = std::move(held), principal = *request.principal](
+                    const hooks::Verdict& verdict) { decided(held, principal, verdict); };
     if (asks) {
         const hooks::Question question{.channel = message.channel(),
                                        .door = request.door,
@@ -53,19 +54,26 @@ std::optional<Result<PublishState>> Hooks::hold(const PublishRequest& request,
     return PublishState::pending;
 }
 
-void Hooks::decided(const PublishRequest& held, const hooks::Verdict& verdict) {
+void Hooks::deny(const PublishRequest& held, std::string_view reason) {
+    Connection* waiter = broker_.shard().connections().find(held.waiter);
+    if (waiter != nullptr) waiter->protocol().on_denied(held.token, reason);
+}
+
+void Hooks::decided(const PublishRequest& held, const access::Principal& principal,
+                    const hooks::Verdict& verdict) {
+    if (!verdict.allowed()) return deny(held, verdict.reason);
+    if (principal.expired(broker_.shard().wall_clock_us()))
+        return deny(held, access::why_refused(Errc::timed_out));
     ConnectionTable& connections = broker_.shard().connections();
-    if (!verdict.allowed()) {
-        Connection* waiter = connections.find(held.waiter);
-        if (waiter != nullptr) waiter->protocol().on_denied(held.token, verdict.reason);
-        return;
-    }
     PublishRequest request = held;
     if (verdict.payload) {
         const hooks::Payload& payload = *verdict.payload;
         request.message = held.message->with_payload(as_bytes(payload.bytes), payload.encoding);
     }
     const config::ChannelRule& rule = broker_.authoriser().rule_for(request.message->channel());
+    // While the hook was asked, the permissions may have changed.
+    const access::Decision decision = broker_.judge(principal, *request.message, rule);
+    if (!decision.allowed) return deny(held, decision.reason);
     // Without its connection the client sends a QoS 2 message again, and no store would recognise it
     // [MQTT-4.3.3-10].
     const bool exactly_once = request.message->origin() != nullptr && request.message->qos() == 2;

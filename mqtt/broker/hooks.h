@@ -68,7 +68,9 @@ class Hooks {
     bool is_overfull(const hooks::Sender& sender) const;
     hooks::Call call_of(const config::RuleHooks& hooks, const std::string& url,
                         const hooks::Question& question, bool json_only = false);
-    void decided(const PublishRequest& request, const hooks::Verdict& verdict);
+    void deny(const PublishRequest& held, std::string_view reason);
+    void decided(const PublishRequest& held, const access::Principal& principal,
+                 const hooks::Verdict& verdict);
 
     Broker& broker_;
     hooks::Gate gate_;

@@ -5,6 +5,7 @@
 
 #include "http/event_stream.h"
 #include "tests/http/http_fixture.h"
+#include "tests/support/hook_questions.h"
 
 namespace millrace::http {
 namespace {
@@ -222,6 +223,25 @@ TEST_F(StreamTest, ADrainingServerEndsIt) {
     Peer peer = listen("/v1/channels/live%2Fx/stream");
     shard_.connections().shut_down();
     EXPECT_TRUE(turn_until([&] { return peer.closed_by_server(); }));
+}
+
+TEST_F(StreamTest, WhatIsForbiddenByTheTimeOfTheHooksAnswerIsRefused) {
+    config_.channels[2].hooks.join = "http://h/join";
+    millrace::testing::HookQuestions questions;
+    start();
+    broker_->follow_hooks(questions);
+    for (const char* target : {"/v1/channels/room/stream", "/v1/channels/room%2F%2B/stream"}) {
+        Peer peer = open();
+        peer.send("GET " + std::string(target) + " HTTP/1.1\r\nHost: here\r\n\r\n");
+        const std::size_t asked = questions.size();
+        ASSERT_TRUE(turn_until([&] { return questions.size() > asked; }));
+        config::Config changed = config_;
+        for (config::ChannelRule& rule : changed.channels) rule.anonymous = false;
+        broker_->use(std::make_shared<const access::Authoriser>(changed), {&config_, [](auto*) {}});
+        questions.answer(asked);
+        expect_problem(next(peer), 403);
+        broker_->use(std::make_shared<const access::Authoriser>(config_), {&config_, [](auto*) {}});
+    }
 }
 
 }  // namespace

@@ -187,6 +187,44 @@ TEST_F(HooksTest, AMessageOutlivesItsConnection) {
     EXPECT_THAT(reader.payloads(), ElementsAre("1"));
 }
 
+TEST_F(HooksTest, WhatIsForbiddenByTheTimeOfTheAnswerIsRefused) {
+    writer.publish("live/a", "1", 1, 1);
+    writer.publish("stored/a", "2", 1, 2);
+    writer.publish("stored/a", "3", 0);
+    turn();
+    ASSERT_EQ(questions.size(), 3U);
+    const auto changed = std::make_shared<config::Config>();
+    add_rules(*changed);
+    for (config::ChannelRule& rule : changed->channels) rule.publish = config::Who::nobody;
+    server.sessions(0).broker().use(std::make_shared<const access::Authoriser>(*changed), changed);
+    questions.answer(0);
+    questions.replace(1, "4");
+    questions.answer(2);
+    EXPECT_TRUE(comes(writer, PacketType::puback, 2));
+    EXPECT_EQ(verdict(writer, PacketType::puback), "135 clients may not write to the channel");
+    EXPECT_THAT(reader.payloads(), IsEmpty());
+}
+
+TEST_F(HooksTest, WhoseTokenEndsBeforeTheAnswerIsRefused) {
+    access::Principal principal;
+    principal.kind = access::Principal::Kind::user;
+    Broker& broker = server.sessions(0).broker();
+    const auto publish = [&](std::int64_t left_s) {
+        principal.expires_at_s = broker.shard().wall_clock_us() / 1'000'000 + left_s;
+        const MessagePtr message = Message::create({.channel = "live/a", .payload = as_bytes("1")});
+        ASSERT_TRUE(broker.publish({.principal = &principal, .message = message}));
+    };
+    publish(0);
+    publish(1000);
+    principal = {};
+    questions.answer(0);
+    turn();
+    EXPECT_THAT(reader.payloads(), IsEmpty());
+    questions.answer(1);
+    turn();
+    EXPECT_THAT(reader.payloads(), ElementsAre("1"));
+}
+
 TEST_F(HooksTest, Mqtt_4_3_3_10_ALiveMessageThatComesAgainIsPublishedOnce) {
     writer.publish("live/a", "1", 2, 1);
     turn();
