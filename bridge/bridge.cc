@@ -16,12 +16,13 @@ struct Complaint {
 
 const Complaint kNobody{"Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised", true};
 
-/// Of a token that does not verify. Without `auth.jwt` no token can, which is not its owner's fault.
+/// Of a token that does not verify. Where the server knows no credentials at all none can, which is not its
+/// owner's fault.
 Complaint complain(const mqtt::Broker& broker, bool anonymous_allowed, error_code error) {
     Complaint complaint{std::string(access::why_refused(error)), "token_not_verified"};
     if (error == Errc::timed_out) complaint.code = "token_expired";
-    const bool strict =
-        broker.authoriser().takes_tokens() && broker.config().realtime.bad_token == config::BadToken::strict;
+    const bool strict = broker.authoriser().takes_credentials() &&
+                        broker.config().realtime.bad_token == config::BadToken::strict;
     complaint.refused = strict || !anonymous_allowed;
     if (!complaint.refused) complaint.message += " This connection is anonymous.";
     return complaint;

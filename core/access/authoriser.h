@@ -89,6 +89,8 @@ class Authoriser {
     /// The backend an API key stands for, or nullptr. Compares in constant time.
     PrincipalPtr backend_of(std::string_view api_key) const;
     bool takes_tokens() const { return !keys_.empty(); }
+    /// Whether there are any credentials that could be right. Elsewhere wrong ones are nobody's fault.
+    bool takes_credentials() const { return takes_tokens() || passwords_ || !api_keys_.empty(); }
     /// The user that a token stands for. Errors as in verify_token(), and not_found without `auth.jwt`.
     Result<PrincipalPtr> user_of(std::string_view token, std::int64_t now_us) const;
     /// nullptr: there are no passwords.

@@ -49,8 +49,7 @@ Identification identify(const access::Authoriser& authoriser, const Connect& con
         return {{}, claimed_user(authoriser, *connect.user_name, client_id), true};
     }
     const bool given = connect.user_name || connect.password;
-    const bool looked_at = authoriser.passwords() || authoriser.takes_tokens();
-    if (given && looked_at) return refuse(ReasonCode::bad_user_name_or_password);
+    if (given && authoriser.takes_credentials()) return refuse(ReasonCode::bad_user_name_or_password);
     if (arriving.anonymous_allowed) return {{}, named(authoriser, access::anonymous(), client_id), false};
     return refuse(connect.user_name ? ReasonCode::bad_user_name_or_password : ReasonCode::not_authorized);
 }

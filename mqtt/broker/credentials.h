@@ -29,8 +29,8 @@ struct Arriving {
 access::PrincipalPtr claimed_user(const access::Authoriser& authoriser, std::string_view name,
                                   std::string_view client_id);
 
-/// API keys and tokens travel as the password. Credentials that are given have to be right; without any, the
-/// client is anonymous where that is allowed.
+/// API keys and tokens travel as the password. Credentials that are given have to be right, unless the server
+/// knows none at all; without any, the client is anonymous where that is allowed.
 Identification identify(const access::Authoriser& authoriser, const Connect& connect,
                         const Arriving& arriving);
 

@@ -122,6 +122,29 @@ TEST_F(SessionTest, ATokenThatCannotBeVerifiedIsAnonymousAndSaysSo) {
     EXPECT_EQ(action(ada.next_json()), "join");
 }
 
+TEST_F(SessionTest, ATokenThatCannotBeVerifiedIsRefusedWhereAnyCredentialsAreKnown) {
+    config_.auth.anonymous = true;
+    config_.auth.api_keys = {"secret-key"};
+    open();
+    Browser ada = browser(0, "default", "a.b.c");
+    ada.join("room");
+    EXPECT_EQ(error_of(ada), "token_not_verified");
+    EXPECT_TRUE(until([&] { return ada.close_code() == 4401; }));
+    EXPECT_TRUE(ada.frames().empty());
+}
+
+TEST_F(SessionTest, ABadTokenIsAnonymousWhereTheConfigurationSaysSo) {
+    config_.auth.anonymous = true;
+    config_.auth.api_keys = {"secret-key"};
+    config_.realtime.bad_token = config::BadToken::anonymous;
+    open();
+    Browser ada = browser(0, "default", "a.b.c");
+    EXPECT_EQ(error_of(ada), "token_not_verified");
+    ada.join("room");
+    ASSERT_TRUE(frames_of(ada, 1));
+    EXPECT_EQ(action(ada.next_json()), "join");
+}
+
 TEST_F(SessionTest, WithoutCredentialsWhereTheyAreNeeded) {
     config_.auth.anonymous = false;
     config_.auth.api_keys = {"secret-key"};

@@ -168,6 +168,26 @@ TEST_P(ClientTest, AnonymousClientsNeedPermission) {
     EXPECT_FALSE(right.closed);
 }
 
+TEST_P(ClientTest, CredentialsThatAreGivenHaveToBeRightWhereAnyAre) {
+    const auto code = [](bool with_key) {
+        TestServer open_server(1, [with_key](config::Config& config) {
+            config.auth.anonymous = true;
+            if (with_key) config.auth.api_keys = {"correct horse"};
+        });
+        TestClient client(open_server, 0, GetParam());
+        Connect connect;
+        connect.client_id = "somebody";
+        connect.user_name = "somebody";
+        connect.password = as_bytes("wrong");
+        client.connect_with(connect);
+        open_server.turn();
+        client.read();
+        return decode_connack(client.last(PacketType::connack)->frame(), GetParam())->code;
+    };
+    EXPECT_EQ(code(true), ReasonCode::bad_user_name_or_password);
+    EXPECT_EQ(code(false), ReasonCode::success) << "nobody could be anybody there";
+}
+
 TEST_P(ClientTest, ShutdownSaysGoodbye) {
     publisher.connect("publisher");
     turn();
