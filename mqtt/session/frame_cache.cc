@@ -33,10 +33,12 @@ std::size_t layout_of(const Delivery& delivery, Version version) {
     return (delivery.topic.known ? 6 : 4) + acknowledged;
 }
 
-bool has_user_property(const Properties& properties, std::string_view wanted) {
-    bool found = false;
-    properties.for_each_user_property(
-        [&](std::string_view name, std::string_view) { found = found || name == wanted; });
+/// The last value that the publisher has given the name; empty: none.
+std::string_view last_user_property(const Properties& properties, std::string_view wanted) {
+    std::string_view found;
+    properties.for_each_user_property([&](std::string_view name, std::string_view value) {
+        if (name == wanted) found = value;
+    });
     return found;
 }
 
@@ -96,7 +98,8 @@ void FrameCache::encode(Frame& frame, const Message& message, const Delivery& de
     frame.size = encoded.size;
 }
 
-/// What the publisher sent along, and for a stored message what a subscriber needs to resume.
+/// What the publisher sent along, in its order [MQTT-3.3.2-18], and for a stored message what a subscriber
+/// needs to resume: as the last of their names, so that a publisher cannot pass for us.
 ByteView FrameCache::properties_of(const Message& message, std::uint64_t reset_to) {
     if (message.seq() == 0) return message.properties();
     properties_.clear();
@@ -113,7 +116,7 @@ ByteView FrameCache::properties_of(const Message& message, std::uint64_t reset_t
     writer.user_property("epoch", epoch_);
     if (message.id().empty()) {
         writer.user_property("id", epoch_ + "-" + std::string(seq));
-    } else if (!given || !has_user_property(*given, "id")) {
+    } else if (!given || last_user_property(*given, "id") != message.id()) {
         writer.user_property("id", message.id());
     }
     writer.user_property("type", message.kind() == MessageKind::event ? "event" : "message");

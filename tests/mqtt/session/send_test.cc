@@ -348,6 +348,41 @@ TEST_F(SendTest5, StoredMessageSaysWhereItStands) {
     EXPECT_EQ(packet.publish().properties.text(PropertyId::content_type), "application/json");
 }
 
+TEST_F(SendTest5, OurUserPropertiesAreTheLastOfTheirNames) {
+    ByteBuffer given;
+    PropertyWriter writer(given);
+    for (const char* name : {"seq", "epoch", "id", "type", "reset", "first", "id", "own"})
+        writer.user_property(name, std::string(name) + " of the publisher");
+    const MessagePtr message = Message::create(
+        {.channel = "a", .payload = as_bytes("1"), .id = "id of the publisher", .properties = given.view()});
+    message->stamp(42, 1);
+    const MessagePtr keyed =
+        Message::create({.channel = "a", .payload = as_bytes("1"), .id = "key", .properties = given.view()});
+    keyed->stamp(43, 1);
+    exchange.connect();
+    exchange.sent();
+    exchange.machine().deliver(message, {.qos = 0});
+    exchange.machine().deliver(keyed, {.qos = 0});
+    const std::vector<SentPacket> packets = exchange.sent();
+    ASSERT_EQ(packets.size(), 2U);
+    std::string order;
+    std::map<std::string, std::string> last;
+    packets[1].publish().properties.for_each_user_property(
+        [&](std::string_view name, std::string_view value) {
+            order.append(name).append(" ");
+            last[std::string(name)] = value;
+        });
+    EXPECT_EQ(order, "seq epoch id type reset first id own seq epoch id type ");
+    EXPECT_EQ(last["seq"], "43");
+    EXPECT_EQ(last["epoch"], "epoch");
+    EXPECT_EQ(last["id"], "key");
+    EXPECT_EQ(last["type"], "message");
+    std::string id;
+    packets[0].publish().properties.for_each_user_property(
+        [&](std::string_view name, std::string_view value) { id = name == "id" ? value : id; });
+    EXPECT_EQ(id, "id of the publisher");
+}
+
 TEST(SessionSize, IdleClientIsSmall) {
     EXPECT_LE(sizeof(Session) + sizeof(Machine), 232U);
 }
