@@ -6,10 +6,14 @@
 #include "core/message_json.h"
 #include "http/session.h"
 #include "http/target.h"
+#include "mqtt/broker/client_message.h"
 #include "store/message_id.h"
 
 namespace millrace::http {
 namespace {
+
+/// Of a client that has no socket to be written to.
+constexpr std::string_view kSocketId = "http";
 
 void answer_receipt(Session& session, const Message& message, const PublishResult* stored) {
     ByteBuffer& body = session.server().scratch();
@@ -96,6 +100,9 @@ Submission publish_fields(Exchange& exchange, MessageFields& fields, std::uint64
             return submission;
         }
     }
+    std::string client;
+    if (fields.kind == MessageKind::message && principal.kind != access::Principal::Kind::backend)
+        fields.client = client = mqtt::describe_writer(kSocketId, principal);
     std::string made_id;
     if (!rule.store && fields.id.empty()) fields.id = made_id = exchange.server.make_id();
     submission.message = Message::create(fields);

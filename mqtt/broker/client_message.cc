@@ -10,21 +10,27 @@
 namespace millrace::mqtt {
 namespace {
 
+std::string socket_id_of(std::string_view client_id) {
+    return std::string(kMqttSocketId).append(client_id);
+}
+
 /// How the description of a client begins.
-std::string begin_client(std::string_view client_id) {
-    std::string name(kMqttSocketId);
-    name += client_id;
-    return "{\"socketId\":" + boost::json::serialize(boost::json::value(name));
+std::string begin_writer(std::string_view socket_id) {
+    return "{\"socketId\":" + boost::json::serialize(boost::json::value(socket_id));
 }
 
 }  // namespace
 
 bool is_written_by(const Message& message, std::string_view client_id) {
-    return message.client().starts_with(begin_client(client_id) + ",");
+    return message.client().starts_with(begin_writer(socket_id_of(client_id)) + ",");
 }
 
 std::string describe_client(std::string_view client_id, const access::Principal& principal) {
-    std::string text = begin_client(client_id);
+    return describe_writer(socket_id_of(client_id), principal);
+}
+
+std::string describe_writer(std::string_view socket_id, const access::Principal& principal) {
+    std::string text = begin_writer(socket_id);
     text += ",\"extras\":" + principal.extras;
     text += ",\"permissions\":{\"dbo_id\":" + std::to_string(principal.dbo_id);
     text += ",\"row_id\":" + std::to_string(principal.row_id) + "}}";

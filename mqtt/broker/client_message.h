@@ -14,8 +14,9 @@
 
 namespace millrace::mqtt {
 
-/// The `client` of a bridge message:
-/// {"socketId":"mqtt:…","extras":{…},"permissions":{"dbo_id":…,"row_id":…}}.
+/// The `client` of a bridge message: {"socketId":"…","extras":{…},"permissions":{"dbo_id":…,"row_id":…}}.
+std::string describe_writer(std::string_view socket_id, const access::Principal& principal);
+/// That of an MQTT client, whose socketId is `mqtt:` and its client id.
 std::string describe_client(std::string_view client_id, const access::Principal& principal);
 
 /// Whether a client of that id has written it; also of a message that was read from the store.

@@ -220,5 +220,28 @@ TEST_F(HttpPublishTest, RulesDecideAndAKeyMayAnything) {
     EXPECT_EQ(get("/v1/channels/locked%2Fa/messages", kKey).status, 200);
 }
 
+TEST_F(HttpPublishTest, MessagesOfClientsSayWho) {
+    constexpr std::string_view kSecret = "the-secret-of-the-tests-is-32-bytes";
+    config_.auth.jwt.secret = kSecret;
+    const std::string token = access::sign_token(
+        R"({"sub":"ada@example.com","dbo_id":1,"row_id":7,"extras":{"name":"Ada"}})", kSecret);
+    const std::string user = "Authorization: Bearer " + token + "\r\n";
+    const std::string message = R"({"channel":"a","data":1,"type":"message"})";
+    ASSERT_EQ(post("/v1/publish", message, user).status, 201);
+    ASSERT_EQ(post("/v1/publish", message).status, 201);
+    ASSERT_EQ(post("/v1/publish", message, kKey).status, 201);
+    ASSERT_EQ(post("/v1/publish", R"({"channel":"a","data":1})", user).status, 201);
+    const json::value page = get("/v1/channels/a/messages", kKey).json();
+    const json::array& messages = page.at("messages").as_array();
+    ASSERT_EQ(messages.size(), 4U);
+    EXPECT_EQ(
+        messages[0].at("client"),
+        json::parse(R"({"socketId":"http","extras":{"name":"Ada"},"permissions":{"dbo_id":1,"row_id":7}})"));
+    EXPECT_EQ(messages[1].at("client"),
+              json::parse(R"({"socketId":"http","extras":{},"permissions":{"dbo_id":0,"row_id":0}})"));
+    EXPECT_FALSE(messages[2].as_object().contains("client")) << "of a backend";
+    EXPECT_FALSE(messages[3].as_object().contains("client")) << "an event";
+}
+
 }  // namespace
 }  // namespace millrace::testing
