@@ -101,6 +101,7 @@ void Doors::review(unsigned shard) {
     ShardDoors& doors = *shards_->all[shard];
     doors.sessions.review();
     doors.bridge.review();
+    doors.bridge.shard().connections().review();
 }
 
 std::unique_ptr<Protocol> Doors::greet(Connection& connection, config::Scheme scheme) {

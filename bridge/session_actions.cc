@@ -74,6 +74,10 @@ void Session::review() {
         send_error({}, "Anonymous clients cannot connect: auth.anonymous is false.", "not_authorised");
         return close(websocket::CloseCode::unauthorised, "anonymous clients cannot connect");
     }
+    if (!authoriser().knows(*principal_)) {
+        send_error({}, "The credentials are not valid any more.", "not_authorised");
+        return close(websocket::CloseCode::unauthorised, "the credentials are not valid any more");
+    }
     std::vector<std::string> lost;
     for (const Membership& membership : memberships_) {
         const Room& room = *membership.room;

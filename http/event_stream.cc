@@ -10,6 +10,7 @@
 #include "http/publish.h"
 #include "http/session.h"
 #include "http/target.h"
+#include "mqtt/broker/entrance.h"
 
 namespace millrace::http {
 namespace {
@@ -218,11 +219,20 @@ void EventStream::watch_time() {
                                                server_.config().limits.stream_keep_alive));
 }
 
+bool EventStream::may_stay() {
+    const access::Principal& reader = *request_.principal;
+    const bool welcome = reader.authenticated() || mqtt::anonymous_allowed(server_.broker(), connection_);
+    return welcome && !reader.expired(server_.shard().wall_clock_us()) &&
+           server_.authoriser().knows(reader) && may_follow(server_, request_).allowed;
+}
+
+/// The reader comes back, and is told why not.
+void EventStream::on_review() {
+    if (!may_stay()) connection_.close_after_flush();
+}
+
 void EventStream::on_deadline(TimePoint) {
-    // The reader comes back, and is told why not.
-    if (request_.principal->expired(server_.shard().wall_clock_us()) ||
-        !may_follow(server_, request_).allowed)
-        return connection_.close_after_flush();
+    if (!may_stay()) return connection_.close_after_flush();
     watch_time();
     if (!connection_.out().empty()) return;
     connection_.out().append(as_bytes(":\n\n"));

@@ -49,6 +49,7 @@ class EventStream final : public Protocol, private mqtt::Subscriber, private sto
     void on_closed(error_code reason) override;
     void on_deadline(TimePoint now) override;
     void on_drained() override;
+    void on_review() override;
     void on_shutdown() override;
 
   private:
@@ -67,6 +68,7 @@ class EventStream final : public Protocol, private mqtt::Subscriber, private sto
     void send_reset(std::optional<std::uint64_t> first);
     void append_position(ByteBuffer& out, std::uint64_t seq);
     void leave();
+    bool may_stay();
     void watch_time();
 
     Server& server_;

@@ -19,6 +19,8 @@ access::Decision look_again(Server& server, const access::Principal& principal, 
     if (principal.expired(server.shard().wall_clock_us()))
         return {.allowed = false, .reason = access::why_refused(Errc::timed_out)};
     const access::Authoriser& authoriser = server.authoriser();
+    if (!authoriser.knows(principal))
+        return {.allowed = false, .reason = "the credentials are not valid any more"};
     return has_wildcard(channel) ? authoriser.may_subscribe(principal, channel)
                                  : authoriser.may(principal, access::Action::join, channel);
 }

@@ -1,5 +1,6 @@
 #include "core/access/authoriser.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "core/access/filters.h"
@@ -119,11 +120,14 @@ Authoriser::Authoriser(const config::Config& config)
     no_rule_.anonymous = false;
     no_rule_.publish = config::Who::nobody;
     no_rule_.private_messages = config::Who::nobody;
-    for (const std::string& key : config.auth.api_keys) api_keys_.push_back(sha256(key));
-    Principal backend;
-    backend.kind = Kind::backend;
-    backend.name = "backend";
-    backend_ = std::make_shared<const Principal>(std::move(backend));
+    for (const std::string& key : config.auth.api_keys) {
+        api_keys_.push_back(sha256(key));
+        Principal backend;
+        backend.kind = Kind::backend;
+        backend.name = "backend";
+        backend.credential = credential_number(api_keys_.back());
+        backends_.push_back(std::make_shared<const Principal>(std::move(backend)));
+    }
 }
 
 const config::ChannelRule& Authoriser::rule_for(std::string_view channel) const {
@@ -186,12 +190,21 @@ std::vector<const config::ChannelRule*> Authoriser::join_hooks(std::string_view 
 
 PrincipalPtr Authoriser::backend_of(std::string_view api_key) const {
     const std::string given = sha256(api_key);
-    bool found = false;
-    for (const std::string& known : api_keys_) {
+    const PrincipalPtr* found = nullptr;
+    for (std::size_t i = 0; i < api_keys_.size(); ++i) {
         // Every key is looked at, so that the time tells nothing about which one was nearly right.
-        found |= equal_secrets(known, given);
+        if (equal_secrets(api_keys_[i], given)) found = &backends_[i];
     }
-    return found ? backend_ : nullptr;
+    return found != nullptr ? *found : nullptr;
+}
+
+bool Authoriser::knows(const Principal& principal) const {
+    if (principal.credential == 0) return true;
+    if (principal.kind == Kind::user)
+        return passwords_ && passwords_->credential_of(principal.name) == principal.credential;
+    return std::ranges::any_of(backends_, [&principal](const PrincipalPtr& backend) {
+        return backend->credential == principal.credential;
+    });
 }
 
 Result<PrincipalPtr> Authoriser::user_of(std::string_view token, std::int64_t now_us) const {

@@ -88,6 +88,8 @@ class Authoriser {
     bool anonymous_allowed() const { return anonymous_; }
     /// The backend an API key stands for, or nullptr. Compares in constant time.
     PrincipalPtr backend_of(std::string_view api_key) const;
+    /// Whether the API key or the password that showed who this is still would: asked after a reload.
+    bool knows(const Principal& principal) const;
     bool takes_tokens() const { return !keys_.empty(); }
     /// Whether there are any credentials that could be right. Elsewhere wrong ones are nobody's fault.
     bool takes_credentials() const { return takes_tokens() || passwords_ || !api_keys_.empty(); }
@@ -106,8 +108,8 @@ class Authoriser {
 
     std::vector<config::ChannelRule> rules_;
     config::ChannelRule no_rule_;
-    std::vector<std::string> api_keys_;
-    PrincipalPtr backend_;
+    std::vector<std::string> api_keys_;   ///< hashed
+    std::vector<PrincipalPtr> backends_;  ///< by the same index
     std::vector<JwtKey> keys_;
     TokenRules token_rules_;
     PasswordFilePtr passwords_;

@@ -1,6 +1,7 @@
 #include "core/access/password_file.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "core/access/sha256.h"
@@ -29,11 +30,13 @@ Parsed<PasswordFile> PasswordFile::parse(std::string_view text) {
         if (colon == std::string_view::npos) return FileProblem{number, "expected user:hash"};
         const std::string_view name = trimmed(line.substr(0, colon));
         if (!is_user_name(name)) return FileProblem{number, "not a user name"};
-        Parsed<PasswordHash> hash = PasswordHash::parse(trimmed(line.substr(colon + 1)));
+        const std::string_view hash_text = trimmed(line.substr(colon + 1));
+        Parsed<PasswordHash> hash = PasswordHash::parse(hash_text);
         if (!hash) return FileProblem{number, hash.error().what};
         if (const ScramVerifier* scram = hash->scram())
             file.shapes_.push_back({scram->iterations, scram->salt.size()});
-        if (!file.users_.emplace(name, std::move(*hash)).second)
+        User user{std::move(*hash), credential_number(hash_text)};
+        if (!file.users_.emplace(name, std::move(user)).second)
             return FileProblem{number, "the user '" + std::string(name) + "' is there twice"};
     }
     if (file.users_.empty()) return FileProblem{0, "there is no user in it"};
@@ -41,18 +44,29 @@ Parsed<PasswordFile> PasswordFile::parse(std::string_view text) {
 }
 
 const PasswordHash* PasswordFile::dearest() const {
-    const auto less = [](const auto& a, const auto& b) { return a.second.cost() < b.second.cost(); };
-    return &std::ranges::max_element(users_, less)->second;
+    const auto less = [](const auto& a, const auto& b) {
+        return a.second.hash.cost() < b.second.hash.cost();
+    };
+    return &std::ranges::max_element(users_, less)->second.hash;
 }
 
 bool PasswordFile::verify(std::string_view user, std::string_view password) const {
     const auto found = users_.find(std::string(user));
     const bool known = found != users_.end();
     // Else the time of the answer would tell who is a user.
-    const PasswordHash& hash = known ? found->second : *dearest();
+    const PasswordHash& hash = known ? found->second.hash : *dearest();
     const bool right = hash.matches(password);
     // A PBKDF2 key and the same with zeros behind it are one: HMAC fills up with them (RFC 2104 2).
     return right && known && password.find('\0') == std::string_view::npos;
+}
+
+std::uint64_t credential_number(std::string_view hash) {
+    return std::hash<std::string_view>{}(hash) | 1U;
+}
+
+std::uint64_t PasswordFile::credential_of(std::string_view user) const {
+    const auto found = users_.find(std::string(user));
+    return found == users_.end() ? 0 : found->second.credential;
 }
 
 ScramVerifier PasswordFile::make_up(std::string_view user, std::string_view secret) const {
@@ -70,7 +84,7 @@ ScramUser PasswordFile::scram_user(std::string_view user, std::string_view secre
     // For those who are there too, so that it takes as long.
     ScramVerifier made_up = make_up(user, secret);
     const auto found = users_.find(std::string(user));
-    const ScramVerifier* verifier = found == users_.end() ? nullptr : found->second.scram();
+    const ScramVerifier* verifier = found == users_.end() ? nullptr : found->second.hash.scram();
     if (verifier == nullptr) return {std::move(made_up), false};
     return {*verifier, true};
 }

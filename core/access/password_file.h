@@ -1,6 +1,7 @@
 // Users and their hashed passwords.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class PasswordFile {
     /// Slow on purpose, and as slow for a user who is not there.
     bool verify(std::string_view user, std::string_view password) const;
     std::size_t size() const { return users_.size(); }
+    /// Another number when the user's line is another one; 0: there is no such user.
+    std::uint64_t credential_of(std::string_view user) const;
 
     /// Whether any user has what SCRAM needs.
     bool has_scram() const { return !shapes_.empty(); }
@@ -36,13 +39,21 @@ class PasswordFile {
         std::size_t salt_bytes = 0;
     };
 
+    struct User {
+        PasswordHash hash;
+        std::uint64_t credential = 0;
+    };
+
     const PasswordHash* dearest() const;
     ScramVerifier make_up(std::string_view user, std::string_view secret) const;
 
-    std::unordered_map<std::string, PasswordHash> users_;
+    std::unordered_map<std::string, User> users_;
     std::vector<Shape> shapes_;  ///< in the file's order
     std::string text_hash_;
 };
+
+/// What a Principal keeps of a secret's hash: never 0.
+std::uint64_t credential_number(std::string_view hash);
 
 using PasswordFilePtr = std::shared_ptr<const PasswordFile>;
 

@@ -34,6 +34,8 @@ struct Principal {
     std::string client_id;                     ///< of an MQTT client that an access control list may name
     std::int64_t expires_at_s = 0;             ///< since 1970, when its token ends; 0: never
     std::optional<std::vector<Grant>> grants;  ///< of its token, in place of the access control list
+    /// Which API key or password it was shown by, for Authoriser::knows(); 0: neither.
+    std::uint64_t credential = 0;
 
     bool authenticated() const { return kind != Kind::anonymous; }
     bool expired(std::int64_t now_us) const {

@@ -258,13 +258,21 @@ Connection* ConnectionTable::find(ConnectionId id) {
     return connection != nullptr && connection->state_ != Connection::State::closed ? connection : nullptr;
 }
 
-void ConnectionTable::shut_down() {
+void ConnectionTable::tell_all(void (Protocol::*what)()) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Connection* connection = slots_[i].connection.get();
         if (connection != nullptr && connection->state_ == Connection::State::open && connection->protocol_) {
-            connection->protocol_->on_shutdown();
+            (connection->protocol_.get()->*what)();
         }
     }
+}
+
+void ConnectionTable::shut_down() {
+    tell_all(&Protocol::on_shutdown);
+}
+
+void ConnectionTable::review() {
+    tell_all(&Protocol::on_review);
 }
 
 void ConnectionTable::close_all() {

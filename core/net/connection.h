@@ -132,6 +132,8 @@ class ConnectionTable {
 
     /// Tells every protocol that the server goes away.
     void shut_down();
+    /// Tells every protocol that the configuration is another one.
+    void review();
     /// Closes every connection at once: the shard's loop is about to end.
     void close_all();
     /// The end of a turn, in this order, with the shard's TurnEnd listeners before flush().
@@ -153,6 +155,7 @@ class ConnectionTable {
         error_code reason;
     };
 
+    void tell_all(void (Protocol::*what)());
     void forget_address(std::uint32_t slot);
 
     Shard& shard_;

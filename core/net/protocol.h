@@ -57,6 +57,8 @@ class Protocol {
         static_cast<void>(token);
         static_cast<void>(reason);
     }
+    /// The configuration is another one: what the old one allowed may not be any more.
+    virtual void on_review() {}
     /// The server is going away: say goodbye in the protocol's words and close.
     virtual void on_shutdown() = 0;
 };

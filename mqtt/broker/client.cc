@@ -237,7 +237,9 @@ void Client::on_connect(const Connect& connect) {
 }
 
 bool Client::is_welcome() const {
-    return seat_->principal().authenticated() || anonymous_allowed(sessions_.broker(), connection_);
+    const access::Principal& principal = seat_->principal();
+    if (principal.authenticated()) return sessions_.broker().authoriser().knows(principal);
+    return anonymous_allowed(sessions_.broker(), connection_);
 }
 
 void Client::refuse(ReasonCode code) {
@@ -270,7 +272,9 @@ void Client::check_password(const Connect& connect, ConnectRequest request) {
 
 void Client::password_checked(bool right, ConnectRequest request) {
     if (!machine_.connecting()) return;
-    if (!right) return refuse(ReasonCode::bad_user_name_or_password);
+    // The file that it was checked by may have been replaced.
+    if (!right || !sessions_.broker().authoriser().knows(*request.principal))
+        return refuse(ReasonCode::bad_user_name_or_password);
     sessions_.connect(*this, std::move(request));
 }
 

@@ -39,7 +39,7 @@ class Client : public Protocol, private Host {
     /// Instead of begin().
     void refuse(ReasonCode code);
     bool connected() const { return machine_.connected(); }
-    /// Whether the configuration still lets it connect without credentials, or it has some.
+    /// Whether the configuration still lets it connect without credentials, or still knows those it has.
     bool is_welcome() const;
     /// By order of an administrator, or because what it was allowed is not allowed any more.
     void send_away(ReasonCode code, const char* why) { machine_.end(code, why); }

@@ -45,6 +45,8 @@ void Client::on_auth(ByteView data, bool begins) {
     std::optional<std::string> proof = exchange->scram.finish(as_text(data));
     if (!proof) return exchange_failed();
     if (machine_.connected()) return machine_.reauthenticated(*proof);
+    // The file that it was checked by may have been replaced.
+    if (!sessions_.broker().authoriser().knows(*exchange->request.principal)) return exchange_failed();
     rare_->proof = std::move(*proof);
     sessions_.connect(*this, std::move(exchange->request));
 }

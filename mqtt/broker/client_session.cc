@@ -166,6 +166,7 @@ void ClientSession::send_client_away() {
 void ClientSession::publish_will() {
     if (!session_ || !session_->will) return;
     const MessagePtr will = std::exchange(session_->will, nullptr);  // [MQTT-3.1.2-10]
+    if (!table_.broker().authoriser().knows(*principal_)) return;
     // A will that its sender may not publish is dropped by the broker, as any message.
     static_cast<void>(table_.broker().publish({principal_.get(), will, {}, 0}));
 }

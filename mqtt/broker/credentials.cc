@@ -28,6 +28,7 @@ access::PrincipalPtr claimed_user(const access::Authoriser& authoriser, std::str
     access::Principal user;
     user.kind = access::Principal::Kind::user;
     user.name = name;
+    user.credential = authoriser.passwords()->credential_of(name);
     return named(authoriser, std::make_shared<const access::Principal>(std::move(user)), client_id);
 }
 

@@ -25,7 +25,7 @@ struct Arriving {
     std::int64_t now_us = 0;
 };
 
-/// A user who is still to show that it is them.
+/// A user who is still to show that it is them, by a password. Needs Authoriser::passwords().
 access::PrincipalPtr claimed_user(const access::Authoriser& authoriser, std::string_view name,
                                   std::string_view client_id);
 

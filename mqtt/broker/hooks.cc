@@ -64,6 +64,7 @@ void Hooks::decided(const PublishRequest& held, const access::Principal& princip
     if (!verdict.allowed()) return deny(held, verdict.reason);
     if (principal.expired(broker_.shard().wall_clock_us()))
         return deny(held, access::why_refused(Errc::timed_out));
+    if (!broker_.authoriser().knows(principal)) return deny(held, "the credentials are not valid any more");
     ConnectionTable& connections = broker_.shard().connections();
     PublishRequest request = held;
     if (verdict.payload) {

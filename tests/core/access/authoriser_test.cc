@@ -1,7 +1,10 @@
 #include "core/access/authoriser.h"
 
 #include <array>
+#include <cstdio>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace millrace::access {
 namespace {
@@ -20,6 +23,38 @@ config::Config config_of(std::vector<config::ChannelRule> rules) {
     config.channels = std::move(rules);
     config.auth.api_keys = {"first-key", "second-key"};
     return config;
+}
+
+TEST(AuthoriserTest, KnowsWhoseKeyOrPasswordIsStillThere) {
+    const std::string path = ::testing::TempDir() + "authoriser_test_users." + std::to_string(::getpid());
+    const auto with = [&path](std::vector<std::string> keys, const std::string& users) {
+        std::ofstream(path) << users;
+        config::Config config = config_of({});
+        config.auth.api_keys = std::move(keys);
+        config.auth.password_file = path;
+        return Authoriser(config);
+    };
+    const auto line = [](const std::string& user, const char* salt) {
+        return user + ":" + ScramVerifier::make("secret", salt, 4096).text() + "\n";
+    };
+    const std::string ada = line("ada", "sixteen bytes of");
+    const std::string bob = line("bob", "sixteen bytes of");
+    const Authoriser before = with({"first-key", "second-key"}, ada + bob);
+    const PrincipalPtr first = before.backend_of("first-key");
+    const PrincipalPtr second = before.backend_of("second-key");
+    Principal user = principal_of(Kind::user);
+    user.name = "ada";
+    user.credential = before.passwords()->credential_of("ada");
+    for (const Principal& principal : {*first, *second, user, principal_of(Kind::anonymous)})
+        EXPECT_TRUE(before.knows(principal));
+    const Authoriser after = with({"second-key"}, line("ada", "other 16 bytes..") + bob);
+    EXPECT_FALSE(after.knows(*first));
+    EXPECT_TRUE(after.knows(*second));
+    EXPECT_FALSE(after.knows(user));
+    EXPECT_FALSE(with({}, bob).knows(user));
+    EXPECT_FALSE(with({}, bob).knows(*second));
+    EXPECT_TRUE(with({}, ada).knows(user));
+    std::remove(path.c_str());
 }
 
 TEST(AuthoriserTest, TruthTable) {
