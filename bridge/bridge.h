@@ -99,11 +99,11 @@ class Bridge final : private Rosters::Output,
 
     /// A reader's cursor, at the channel's home.
     struct CursorMove {
-        enum class How : std::uint8_t { advance, set };
+        enum class How : std::uint8_t { acknowledge, begin };
         std::string channel;
         std::string reader;
         std::uint64_t seq = 0;
-        How how = How::advance;
+        How how = How::acknowledge;
         SocketId asker{};  ///< Session::on_acknowledged follows; none: nobody asks
     };
     void move_cursor(CursorMove move);

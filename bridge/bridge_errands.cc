@@ -70,10 +70,10 @@ void Bridge::move_cursor(CursorMove move) {
         Cursors& cursors = home.cursors_;
         const TimePoint now = home.shard().timers().now();
         std::uint64_t cursor = move.seq;
-        if (move.how == CursorMove::How::set) {
-            cursors.set(move.reader, move.seq, now, home.cursor_limits());
+        if (move.how == CursorMove::How::begin) {
+            cursors.begin(move.reader, move.seq, now, home.cursor_limits());
         } else {
-            cursor = cursors.advance(move.reader, move.seq, now, home.cursor_limits());
+            cursor = cursors.acknowledge(move.reader, move.seq, now, home.cursor_limits());
         }
         home.shard().counters().dropped_cursors.add(cursors.take_dropped());
         if (move.asker == SocketId{}) return;

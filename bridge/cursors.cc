@@ -14,29 +14,29 @@ void Cursors::expire(TimePoint now, const Limits& limits) {
     while (!used_.empty() && now - used_.back().used > limits.unused) forget_last();
 }
 
-std::optional<std::uint64_t> Cursors::find(const std::string& reader, TimePoint now, const Limits& limits) {
+std::optional<Cursors::Place> Cursors::find(const std::string& reader, TimePoint now, const Limits& limits) {
     expire(now, limits);
     if (!by_reader_.contains(reader)) return std::nullopt;
-    return use(reader, now, limits).seq;
+    return use(reader, now, limits).place;
 }
 
-std::uint64_t Cursors::advance(const std::string& reader, std::uint64_t seq, TimePoint now,
-                               const Limits& limits) {
+std::uint64_t Cursors::acknowledge(const std::string& reader, std::uint64_t seq, TimePoint now,
+                                   const Limits& limits) {
     expire(now, limits);
-    Cursor& cursor = use(reader, now, limits);
-    cursor.seq = std::max(cursor.seq, seq);
-    return cursor.seq;
+    Place& place = use(reader, now, limits).place;
+    place = {.seq = std::max(place.seq, seq), .acknowledged = true};
+    return place.seq;
 }
 
-void Cursors::set(const std::string& reader, std::uint64_t seq, TimePoint now, const Limits& limits) {
+void Cursors::begin(const std::string& reader, std::uint64_t seq, TimePoint now, const Limits& limits) {
     expire(now, limits);
-    use(reader, now, limits).seq = seq;
+    use(reader, now, limits).place = {.seq = seq, .acknowledged = false};
 }
 
 Cursors::Cursor& Cursors::use(const std::string& reader, TimePoint now, const Limits& limits) {
     const auto found = by_reader_.find(reader);
     if (found == by_reader_.end()) {
-        used_.push_front({reader, 0, now});
+        used_.push_front({reader, {}, now});
         by_reader_.emplace(used_.front().reader, used_.begin());
         while (used_.size() > std::max<std::size_t>(limits.cursors, 1)) {
             forget_last();

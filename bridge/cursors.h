@@ -23,11 +23,19 @@ class Cursors {
         Milliseconds unused{0};
     };
 
-    std::optional<std::uint64_t> find(const std::string& reader, TimePoint now, const Limits& limits);
-    /// A cursor only moves forward. Returns where it is now.
-    std::uint64_t advance(const std::string& reader, std::uint64_t seq, TimePoint now, const Limits& limits);
-    /// Whatever it was before.
-    void set(const std::string& reader, std::uint64_t seq, TimePoint now, const Limits& limits);
+    struct Place {
+        std::uint64_t seq = 0;
+        /// The reader itself has said that it was there. Otherwise it may never have heard of this place.
+        bool acknowledged = false;
+        bool operator==(const Place&) const = default;
+    };
+
+    std::optional<Place> find(const std::string& reader, TimePoint now, const Limits& limits);
+    /// A reader has everything up to `seq`. Its cursor only moves forward; returns where it is now.
+    std::uint64_t acknowledge(const std::string& reader, std::uint64_t seq, TimePoint now,
+                              const Limits& limits);
+    /// A reader is given what follows `seq`, whatever its cursor was before.
+    void begin(const std::string& reader, std::uint64_t seq, TimePoint now, const Limits& limits);
 
     std::size_t size() const { return used_.size(); }
     /// How many went because there were too many, since the last call.
@@ -36,7 +44,7 @@ class Cursors {
   private:
     struct Cursor {
         std::string reader;
-        std::uint64_t seq;
+        Place place;
         TimePoint used;
     };
     using Used = std::list<Cursor>;  ///< the latest first

@@ -37,10 +37,10 @@ void append_direct(ByteBuffer& out, const PrivateMessage& message);
 struct JoinAck {
     std::string_view channel;
     std::string cursor;      ///< where what follows begins; empty: the channel has no positions
-    bool asked = false;      ///< there was a position to resume from
-    bool resumed = false;    ///< and everything behind it follows
+    bool asked = false;      ///< the reader wants to resume, or may want to: it is told whether it does
+    bool resumed = false;    ///< everything behind its position follows
     std::string first = {};  ///< not resumed: behind which position it goes on; empty: the channel has none
-    std::string_view reason = {};  ///< not resumed: why, as a code word
+    std::string_view reason = {};  ///< its position is lost: why, as a code word
 };
 void append_join(ByteBuffer& out, const JoinAck& ack);
 void append_leave(ByteBuffer& out, std::string_view channel);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "bridge/cursors.h"
 #include "bridge/frames.h"
 #include "core/message.h"
 #include "core/result.h"
@@ -35,7 +36,7 @@ class Joining : protected store::CatchUp::Follower {
     virtual void on_newest(Result<mqtt::ReadablePage> page) = 0;
     virtual void on_presence_full(const SharedFrame& frame) = 0;
     /// The answer to Session::find_cursor.
-    virtual void on_cursor(std::optional<std::uint64_t>) {}
+    virtual void on_cursor(std::optional<Cursors::Place>) {}
     void on_drained() { catch_up_.on_drained(); }
 
     /// A live message that comes while history is read.

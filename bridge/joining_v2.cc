@@ -9,24 +9,27 @@ namespace millrace::bridge {
 
 void SecondJoining::start() {
     const SecondFields& fields = *request_.second;
-    // Nothing that can be read is of no life of the store.
-    if (!fields.position.empty()) return locate(v2::parse_position(fields.position).value_or(v2::Position{}));
-    if (!fresh_ || !stored()) return locate({});
-    if (session_.reader(channel(), fields.client_id).empty()) return locate({});
+    own_ = !fields.position.empty();
+    resuming_ = own_ || (fresh_ && stored() && !session_.reader(channel(), fields.client_id).empty());
+    if (!resuming_) return locate({});
+    // What cannot be read as a position is of no life of the store.
+    if (own_) return locate(v2::parse_position(fields.position).value_or(v2::Position{}));
+    // What is said while the cursor is looked for comes behind the answer.
+    session_.member(channel()).catching_up = true;
     session_.find_cursor(channel(), fields.client_id);
 }
 
-void SecondJoining::on_cursor(std::optional<std::uint64_t> cursor) {
+void SecondJoining::on_cursor(std::optional<Cursors::Place> cursor) {
     if (step_ != Step::cursor) return;
     if (!cursor) return locate({});
-    locate(v2::Position{session_.epoch(), *cursor});
+    own_ = cursor->acknowledged;
+    locate(v2::Position{session_.epoch(), cursor->seq});
 }
 
 void SecondJoining::locate(std::optional<v2::Position> position) {
     asked_ = std::move(position);
     if (asked_ && !stored()) lost_ = reason_of_none();
-    const bool positioned = stored() && (asked_ || (fresh_ && !request_.second->client_id.empty()));
-    if (!positioned && !wants_history()) {
+    if (!(resuming_ && stored()) && !wants_history()) {
         acknowledge();
         return show_others();
     }
@@ -71,9 +74,11 @@ void SecondJoining::lose(std::string_view reason, std::uint64_t first) {
 }
 
 void SecondJoining::acknowledge() {
-    v2::JoinAck ack{.channel = channel(), .cursor = {}, .asked = asked_.has_value()};
+    // A name that the server does not know may be new, or one that it has forgotten: only the reader can
+    // tell. It is told until it has acknowledged something, since an answer can get lost.
+    v2::JoinAck ack{.channel = channel(), .cursor = {}, .asked = resuming_ || !lost_.empty()};
     if (located_) ack.cursor = v2::position_text(session_.epoch(), from_);
-    ack.resumed = ack.asked && lost_.empty();
+    ack.resumed = own_ && lost_.empty();
     ack.reason = lost_;
     if (located_ && !lost_.empty()) ack.first = v2::position_text(session_.epoch(), from_ + 1);
     ByteBuffer& text = session_.bridge().scratch();
@@ -88,7 +93,7 @@ void SecondJoining::keep_cursor() {
     session_.bridge().move_cursor({.channel = channel(),
                                    .reader = session_.reader(channel(), request_.second->client_id),
                                    .seq = from_,
-                                   .how = lost_.empty() ? How::advance : How::set});
+                                   .how = own_ && lost_.empty() ? How::acknowledge : How::begin});
 }
 
 void SecondJoining::show_others() {

@@ -19,7 +19,7 @@ class SecondJoining final : public Joining {
     void on_page(Result<store::Page> page) override;
     void on_newest(Result<mqtt::ReadablePage> page) override;
     void on_presence_full(const SharedFrame& frame) override;
-    void on_cursor(std::optional<std::uint64_t> cursor) override;
+    void on_cursor(std::optional<Cursors::Place> cursor) override;
 
   private:
     enum class Step : std::uint8_t { cursor, newest, presence, catch_up };
@@ -42,7 +42,9 @@ class SecondJoining final : public Joining {
     void converse();
 
     Step step_ = Step::cursor;
-    std::optional<v2::Position> asked_;  ///< the position to resume from
+    bool resuming_ = false;              ///< a position was given, or looked for by name
+    bool own_ = false;                   ///< the reader itself says, or has said, that it was there
+    std::optional<v2::Position> asked_;  ///< the position to resume from; none: nobody knows one
     std::string_view lost_;              ///< why that means nothing; empty: it does
     std::uint64_t from_ = 0;             ///< what follows begins behind this
     std::uint64_t last_ = 0;             ///< the newest seq when the channel was looked at

@@ -74,7 +74,7 @@ class Session final : public Protocol, private websocket::Receiver {
     void send_error(std::string_view channel, std::string_view message, std::string_view code);
     bool is_member(std::string_view channel) const;
     void on_presence_full(std::string_view channel, const SharedFrame& frame);
-    void on_cursor(std::string_view channel, std::optional<std::uint64_t> cursor);
+    void on_cursor(std::string_view channel, std::optional<Cursors::Place> cursor);
     void on_acknowledged(std::string_view channel, std::uint64_t cursor);
 
     // For the join under way.

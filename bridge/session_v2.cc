@@ -115,7 +115,7 @@ void Session::find_cursor(std::string_view channel, std::string_view client_id) 
     bridge_.find_cursor(channel, reader(channel, client_id), id_);
 }
 
-void Session::on_cursor(std::string_view channel, std::optional<std::uint64_t> cursor) {
+void Session::on_cursor(std::string_view channel, std::optional<Cursors::Place> cursor) {
     if (joining_ && joining_->channel() == channel) joining_->on_cursor(cursor);
 }
 

@@ -373,6 +373,75 @@ TEST_F(SecondTest, AReaderOfItsOwnNeedsNoClientId) {
     expect_run(again, "replay", 2, 3);
 }
 
+TEST_F(SecondTest, WhoseCursorIsNotKnownIsTold) {
+    config_.auth.api_keys = {"secret-key"};
+    open();
+    fill("room", 3);
+    Browser named = second();
+    join(named, "room", kClient);
+    EXPECT_EQ(json::serialize(next(named)),
+              R"({"action":"join","channel":"room","payload":{"joined":true,"params":{},"cursor":"e1-3",)"
+              R"("resumed":false}})");
+    Browser user = second(1, "secret-key");
+    join(user, "room", R"("payload":{"history":false,"presence":false})");
+    EXPECT_EQ(next(user).at("payload").at("resumed"), false);
+    Browser nobody = second();
+    join(nobody, "room", R"("payload":{"history":false,"presence":false})");
+    EXPECT_FALSE(next(nobody).at("payload").as_object().contains("resumed")) << "it cannot have had one";
+    for (Browser* one : {&named, &user, &nobody}) expect_silence(*one);
+    publish("room", "4");
+    for (Browser* one : {&named, &user, &nobody}) expect_run(*one, "message", 4, 4);
+}
+
+/// Of the channels some have their home on the other shard, which does not get to answer where the cursor is.
+TEST_F(SecondTest, NothingComesBeforeTheAnswerWhileTheCursorIsLookedFor) {
+    open();
+    const auto turn_first_shard = [this] {
+        for (int i = 0; i < 5; ++i) shards_[0]->turn(Milliseconds{1});
+    };
+    for (int i = 0; i < 8; ++i) {
+        const std::string channel = "room" + std::to_string(i);
+        Browser ada = second(0);
+        join(ada, channel, kClient);
+        turn_first_shard();
+        publish(channel, "1");
+        while (scripted_.last(channel) == 0) turn_first_shard();
+        turn_first_shard();
+        const json::value answer = next(ada);
+        ASSERT_EQ(action(answer), "join") << channel;
+        publish(channel, "2");
+        expect_run(ada, "message", answer.at("payload").at("cursor") == "e1-0" ? 1 : 2, 2);
+    }
+}
+
+/// Its first answer may have been lost with the connection, so the second one must say the same.
+TEST_F(SecondTest, WhoHasAcknowledgedNothingIsToldAgain) {
+    open();
+    fill("room", 3);
+    for (const std::uint64_t last : {3U, 4U, 5U}) {
+        Browser ada = second(last % 2);
+        join(ada, "room", kClient);
+        const json::value ack = next(ada);
+        EXPECT_EQ(ack.at("payload").at("cursor"), "e1-3") << "from its first join on nothing passes by it";
+        EXPECT_EQ(ack.at("payload").at("resumed"), false);
+        if (last > 3) expect_run(ada, "replay", 4, last);
+        ada.close();
+        publish("room", "{}");
+        ASSERT_TRUE(committed("room", last + 1));
+    }
+    Browser ada = second();
+    join(ada, "room", kClient);
+    EXPECT_EQ(next(ada).at("payload").at("resumed"), false);
+    acknowledge(ada, 5);
+    expect_run(ada, "replay", 4, 6);
+    EXPECT_EQ(action(next(ada)), "ack");
+    ada.close();
+    Browser again = second();
+    join(again, "room", kClient);
+    EXPECT_EQ(next(again).at("payload").at("resumed"), true);
+    expect_run(again, "replay", 6, 6);
+}
+
 TEST_F(SecondTest, ConversationThenReplayThenLiveWithoutAHole) {
     config_.channels[0].history = 2;
     open();

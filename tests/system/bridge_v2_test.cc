@@ -2,12 +2,10 @@
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <random>
 
 #include "tests/system/support/bridge_client.h"
 #include "tests/system/support/mqtt_wire.h"
 #include "tests/system/support/node_client.h"
-#include "tests/system/support/publisher.h"
 #include "tests/system/support/system_test.h"
 
 namespace millrace::system_test {
@@ -15,8 +13,6 @@ namespace {
 
 namespace json = boost::json;
 using ::testing::ElementsAre;
-
-constexpr int kCuts = 50;
 
 class BridgeV2Test : public SystemTest {
   protected:
@@ -138,67 +134,27 @@ TEST_P(BridgeV2Test, PresenceIsOneForBothGenerationsAndShards) {
     EXPECT_EQ(at_path(old.next("presence_update"), "payload.action"), "leave");
 }
 
-/// Publishes like a busy backend while one reader is cut off again and again.
-TEST_P(BridgeV2Test, WhatWasMissedIsReplayedAfterEveryCut) {
-    Publisher publisher(server().http_port(), "busy");
-    std::minstd_rand random(1);
-    std::uint64_t got = 0;    // the last seq of the run without a hole
-    std::uint64_t acked = 0;  // what the server has confirmed
-    const auto seq_of = [](const json::value& id) {
-        const std::string text(id.as_string());
-        return std::stoull(text.substr(text.rfind('-') + 1));
-    };
-    std::uint64_t replayed = 0;
-    for (int cut = 0; cut < kCuts && !HasFailure(); ++cut) {
-        SecondClient reader = connect();
-        const std::optional<json::object> ack = reader.join("busy", {{"client_id", "reader"}});
-        ASSERT_TRUE(ack);
-        std::uint64_t last = seq_of(at_path(ack, "payload.cursor"));
-        if (cut == 0) {
-            got = last;
-        } else {
-            EXPECT_EQ(at_path(ack, "payload.resumed"), true);
-            EXPECT_GE(last, acked);
-            EXPECT_LE(last, got) << "what never came must not be skipped";
-        }
-        const Deadline time(std::chrono::milliseconds(20 + random() % 80));
-        while (const std::optional<json::object> frame = reader.next(time)) {
-            const std::string action(frame->at("action").as_string());
-            if (action == "ack") {
-                acked = seq_of(at_path(frame, "payload.cursor"));
-                continue;
-            }
-            ASSERT_TRUE(action == "message" || action == "replay") << json::serialize(*frame);
-            ASSERT_EQ(seq_of(frame->at("id")), last + 1) << "cut " << cut << ", " << action;
-            if (action == "replay") ++replayed;
-            got = std::max(got, ++last);
-            if (last % 7 == 0) reader.send("ack", "busy", {{"id", frame->at("id")}});
-        }
-    }
-    const std::uint64_t published = publisher.stop();
-    EXPECT_GT(replayed, 0U);
-    SecondClient reader = connect();
-    const std::optional<json::object> ack = reader.join("busy", {{"client_id", "reader"}});
-    std::uint64_t last = seq_of(at_path(ack, "payload.cursor"));
-    EXPECT_LE(last, got);
-    while (last < published) {
-        const std::optional<json::object> frame = reader.next("replay");
-        ASSERT_TRUE(frame);
-        ASSERT_EQ(seq_of(frame->at("id")), ++last);
-    }
-}
-
-TEST_P(BridgeV2Test, ACursorOutlivesTheServer) {
+/// A cursor that the reader itself has outlives the server; one that the server keeps by name does not, and
+/// the reader hears so, with its own cursor or without.
+TEST_P(BridgeV2Test, AfterARestartACursorByNameIsSaidToBeGone) {
     SecondClient ada = connect();
     ASSERT_TRUE(ada.join("room", {{"client_id", "ada"}}));
     post("room", 1);
     const std::optional<json::object> message = ada.next("message");
     ASSERT_TRUE(message);
+    ada.send("ack", "room", {{"id", message->at("id")}});
+    ASSERT_EQ(at_path(ada.next("ack"), "payload.cursor"), message->at("id"));
     ASSERT_EQ(server().stop(), 0);
     EXPECT_EQ(ada.socket().wait_closed(), 1012);
     server().start();
     post("room", 2);
     SecondClient again = connect();
+    const std::optional<json::object> told = again.join("room", {{"client_id", "ada"}});
+    EXPECT_EQ(at_path(told, "payload.resumed"), false);
+    const std::string now(at_path(told, "payload.cursor").as_string());
+    EXPECT_TRUE(now.ends_with("-2")) << now;
+    again.send("leave", "room");
+    ASSERT_TRUE(again.next("leave"));
     const std::optional<json::object> ack =
         again.join("room", {{"client_id", "ada"}, {"cursor", message->at("id")}});
     EXPECT_EQ(at_path(ack, "payload.resumed"), true);
