@@ -1,10 +1,11 @@
-// Readers that are cut off again and again while messages pour in: event streams and browsers.
+// Readers that are cut off again and again while messages pour in: event streams, browsers of both
+// generations.
 #include <boost/json/parse.hpp>
 #include <charconv>
 #include <gtest/gtest.h>
-#include <random>
 
 #include "tests/system/support/bridge_client.h"
+#include "tests/system/support/event_stream.h"
 #include "tests/system/support/http_client.h"
 #include "tests/system/support/publisher.h"
 #include "tests/system/support/system_test.h"
@@ -12,7 +13,15 @@
 namespace millrace::system_test {
 namespace {
 
-constexpr int kCuts = 200;
+/// The seq in a position, `<epoch>:<seq>` or `<epoch>-<seq>`.
+std::uint64_t seq_behind(char mark, std::string_view position) {
+    std::uint64_t seq = 0;
+    std::from_chars(position.data() + position.rfind(mark) + 1, position.data() + position.size(), seq);
+    return seq;
+}
+std::uint64_t seq_of(const boost::json::value& position) {
+    return seq_behind('-', position.as_string());
+}
 
 /// What came, in the order of its coming.
 class Log {
@@ -43,17 +52,13 @@ class EventReader {
     /// Reads until `until` says so or time is up, and cuts the connection, in the middle of an event or not.
     template <class Until>
     bool read(Clock::duration time, Until until) {
-        TcpSocket socket(port_);
-        std::string request = "GET /v1/channels/" + channel_ + "/stream?after=0 HTTP/1.1\r\nHost: here\r\n";
-        if (!last_id_.empty()) request += "Last-Event-ID: " + last_id_ + "\r\n";
-        socket.send(request + "\r\n");
+        EventStreamClient stream(port_, "/v1/channels/" + channel_ + "/stream?after=0",
+                                 last_id_.empty() ? std::string() : "Last-Event-ID: " + last_id_ + "\r\n");
         const Deadline deadline(time);
-        bool in_body = false;
-        while (!until() && socket.receive(deadline)) {
-            const std::size_t head = in_body ? 0 : socket.received().find("\r\n\r\n");
-            if (head == std::string_view::npos) continue;
-            if (!std::exchange(in_body, true)) socket.take(head + 4);
-            take_events(socket);
+        while (!until()) {
+            const auto event = stream.next(deadline);
+            if (!event) break;
+            take(*event);
         }
         return until();
     }
@@ -61,31 +66,12 @@ class EventReader {
     const Log& log() const { return log_; }
 
   private:
-    void take_events(TcpSocket& socket) {
-        for (;;) {
-            const std::size_t end = socket.received().find("\n\n");
-            if (end == std::string_view::npos) return;
-            take_event(socket.received().substr(0, end + 1));
-            socket.take(end + 2);
-        }
-    }
-    static std::string field(std::string_view event, std::string_view name) {
-        const std::size_t at = event.find(name);
-        if (at == std::string_view::npos) return {};
-        const std::size_t begin = at + name.size();
-        return std::string(event.substr(begin, event.find('\n', begin) - begin));
-    }
-    void take_event(std::string_view event) {
-        const std::string id = field(event, "id: ");
-        if (!id.empty()) last_id_ = id;
-        const std::string kind = field(event, "event: ");
-        if (kind == "reset") {
-            log_.add_reset(boost::json::parse(field(event, "data: ")).at("first").to_number<std::uint64_t>());
-        } else if (kind == "event" || kind == "message") {
-            std::uint64_t seq = 0;
-            const std::string_view digits = std::string_view(id).substr(id.find(':') + 1);
-            std::from_chars(digits.data(), digits.data() + digits.size(), seq);
-            log_.add(seq);
+    void take(const StreamEvent& event) {
+        if (!event.id.empty()) last_id_ = event.id;
+        if (event.name == "reset") {
+            log_.add_reset(boost::json::parse(event.data).at("first").to_number<std::uint64_t>());
+        } else if (event.name == "event" || event.name == "message") {
+            log_.add(seq_behind(':', event.id));
         }
     }
 
@@ -135,20 +121,89 @@ class BrowserReader {
     Log log_;
 };
 
+/// Who knows where a reader of the second generation is: it, or the server, to which it acknowledges.
+enum class Memory : std::uint8_t { own, by_name };
+
+/// A browser of the second generation. It is in the channel for a moment before anything is said there.
+template <Memory kMemory>
+class SecondReader {
+  public:
+    SecondReader(std::uint16_t port, std::string channel) : port_(port), channel_(std::move(channel)) {
+        SecondClient browser(port_);
+        const auto answer = browser.join(channel_, {{"client_id", kName}});
+        position_ = at_path(answer, "payload.cursor");
+    }
+
+    /// As EventReader::read.
+    template <class Until>
+    bool read(Clock::duration time, Until until) {
+        SecondClient browser(port_);
+        const boost::json::object options = kMemory == Memory::own
+                                                ? boost::json::object{{"cursor", position_}}
+                                                : boost::json::object{{"client_id", kName}};
+        browser.send("join", channel_,
+                     {{"options", options}, {"payload", boost::json::object{{"history", false}}}});
+        const Deadline deadline(time);
+        while (!until()) {
+            const auto frame = browser.next(deadline);
+            if (!frame) break;
+            take(browser, *frame);
+        }
+        return until();
+    }
+
+    const Log& log() const { return log_; }
+
+  private:
+    static constexpr const char* kName = "reader";
+
+    void take(SecondClient& browser, const boost::json::object& frame) {
+        const boost::json::string& action = frame.at("action").as_string();
+        if (action == "join") take_answer(frame);
+        if (action == "ack") acknowledged_ = seq_of(at_path(frame, "payload.cursor"));
+        if (action == "message" || action == "replay") take_message(browser, frame.at("id"));
+        EXPECT_NE(action, "error");
+    }
+    void take_answer(const boost::json::object& frame) {
+        at_ = seq_of(at_path(frame, "payload.cursor"));
+        const boost::json::value first = at_path(frame, "payload.first");
+        if (first.is_string()) {
+            log_.add_reset(seq_of(first));
+            acknowledged_ = 0;
+            return;
+        }
+        const std::uint64_t earliest = kMemory == Memory::own ? log_.last() : acknowledged_;
+        EXPECT_GE(at_, earliest);
+        EXPECT_LE(at_, log_.last()) << "what never came must not be skipped";
+        const bool known = kMemory == Memory::own || acknowledged_ != 0;
+        EXPECT_TRUE(!known || at_path(frame, "payload.resumed") == boost::json::value(true));
+    }
+    void take_message(SecondClient& browser, const boost::json::value& id) {
+        EXPECT_EQ(seq_of(id), ++at_);
+        // What is behind the cursor that the server keeps comes again.
+        if (at_ <= log_.last()) return;
+        log_.add(at_);
+        position_ = id;
+        if (kMemory == Memory::by_name && at_ % 7 == 0) browser.send("ack", channel_, {{"id", id}});
+    }
+
+    const std::uint16_t port_;
+    const std::string channel_;
+    boost::json::value position_;     ///< the id of the newest message, or where the first join was
+    std::uint64_t at_ = 0;            ///< the newest on this connection
+    std::uint64_t acknowledged_ = 0;  ///< which the server has confirmed
+    Log log_;
+};
+
 class ResumeTest : public SystemTest {
   protected:
     template <class Reader>
     void expect_complete_in_the_end() {
-        Publisher publisher(server().http_port(), "cut");
         Reader reader(server().http_port(), "cut");
-        std::mt19937 random(20261124);
-        std::uniform_int_distribution<int> stay_ms(2, 60);
-        for (int cut = 0; cut < kCuts; ++cut) {
-            reader.read(std::chrono::milliseconds(stay_ms(random)), [] { return false; });
-        }
-        const std::uint64_t published = publisher.stop();
+        Publisher publisher(server().http_port(), "cut");
+        const std::uint64_t published = cut_again_and_again(
+            publisher, [&](Clock::duration stay) { reader.read(stay, [] { return false; }); });
         EXPECT_TRUE(reader.read(kPatience, [&] { return reader.log().last() >= published; }));
-        EXPECT_GT(published, 5000U);
         EXPECT_EQ(reader.log().seqs().size(), published);
         expect_dense(reader.log().seqs(), 0, 1);
         EXPECT_TRUE(reader.log().resets().empty());
@@ -161,6 +216,14 @@ TEST_P(ResumeTest, AStreamCutTwoHundredTimesIsCompleteInTheEnd) {
 
 TEST_P(ResumeTest, ABrowserCutTwoHundredTimesIsCompleteInTheEnd) {
     expect_complete_in_the_end<BrowserReader>();
+}
+
+TEST_P(ResumeTest, ABrowserWithACursorOfItsOwnIsCompleteInTheEnd) {
+    expect_complete_in_the_end<SecondReader<Memory::own>>();
+}
+
+TEST_P(ResumeTest, ABrowserThatAcknowledgesIsCompleteInTheEnd) {
+    expect_complete_in_the_end<SecondReader<Memory::by_name>>();
 }
 
 MILLRACE_ON_BOTH_STORES(ResumeTest);
@@ -177,8 +240,8 @@ class RetentionTest : public SystemTest {
     }
     template <class Reader>
     void expect_told() {
-        Publisher publisher(server().http_port(), "short");
         Reader reader(server().http_port(), "short");
+        Publisher publisher(server().http_port(), "short");
         const Log& log = reader.log();
         ASSERT_TRUE(reader.read(kPatience, [&] { return log.last() >= 10; }));
         const std::uint64_t left_at = log.last();
@@ -206,6 +269,14 @@ TEST_P(RetentionTest, AStreamThatWasAwayTooLongIsTold) {
 
 TEST_P(RetentionTest, ABrowserThatWasAwayTooLongIsTold) {
     expect_told<BrowserReader>();
+}
+
+TEST_P(RetentionTest, ABrowserWithACursorOfItsOwnIsTold) {
+    expect_told<SecondReader<Memory::own>>();
+}
+
+TEST_P(RetentionTest, ABrowserThatAcknowledgesIsTold) {
+    expect_told<SecondReader<Memory::by_name>>();
 }
 
 MILLRACE_ON_BOTH_STORES(RetentionTest);

@@ -3,6 +3,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <gtest/gtest.h>
+#include <iostream>
+#include <random>
 
 #include "tests/system/support/http_client.h"
 
@@ -11,6 +13,8 @@ namespace {
 
 constexpr std::uint64_t kBatch = 20;
 constexpr Clock::duration kBatchTime = 10ms;
+/// What 200 cuts see of 2,000 messages a second; where the machine is slower there are more cuts.
+constexpr std::uint64_t kMessages = 12'000;
 
 }  // namespace
 
@@ -36,6 +40,21 @@ void Publisher::run() {
         next += kBatchTime;
         std::this_thread::sleep_until(next);
     }
+}
+
+std::uint64_t cut_again_and_again(Publisher& publisher, const std::function<void(Clock::duration)>& read) {
+    std::mt19937 random(20261124);
+    std::uniform_int_distribution<int> stay_ms(2, 60);
+    const Clock::time_point began = Clock::now();
+    int cuts = 0;
+    const auto said_a_lot = [&] { return publisher.acknowledged() >= kMessages; };
+    for (; cuts < kCuts || (cuts < 10 * kCuts && !said_a_lot()); ++cuts)
+        read(std::chrono::milliseconds(stay_ms(random)));
+    const std::chrono::duration<double> took = Clock::now() - began;
+    const std::uint64_t published = publisher.stop();
+    EXPECT_TRUE(said_a_lot());
+    std::cout << cuts << " cuts, " << static_cast<double>(published) / took.count() << " messages a second\n";
+    return published;
 }
 
 void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std::uint64_t first) {

@@ -3,9 +3,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "tests/system/support/wait.h"
 
 namespace millrace::system_test {
 
@@ -31,6 +34,13 @@ class Publisher {
     std::atomic<std::uint64_t> acknowledged_{0};
     std::thread thread_;
 };
+
+/// How often a reader is cut off, at least, while a publisher goes on.
+inline constexpr int kCuts = 200;
+
+/// Cuts a reader at random moments until `publisher` has said a lot: `read` opens a connection, reads for the
+/// time it is given, and drops it. Returns how many messages were published.
+std::uint64_t cut_again_and_again(Publisher& publisher, const std::function<void(Clock::duration)>& read);
 
 /// That from `from` on they are `first` and the numbers that follow it.
 void expect_dense(const std::vector<std::uint64_t>& seqs, std::size_t from, std::uint64_t first);
