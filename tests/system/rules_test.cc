@@ -1,16 +1,14 @@
 // docs/channels.md says who may do what: its tables are walked through every door.
+#include "tests/system/support/rules.h"
+
 #include <boost/json/serialize.hpp>
 #include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
-#include <set>
-#include <sstream>
 
 #include "tests/system/support/bridge_client.h"
-#include "tests/system/support/http_client.h"
 #include "tests/system/support/mqtt_wire.h"
-#include "tests/system/support/server.h"
 #include "tests/system/support/system_test.h"
 
 namespace millrace::system_test {
@@ -18,77 +16,11 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kBackend = "the-key-of-a-backend";
 constexpr const char* kText = "\"text\"";
 
-/// The cells of the rows whose first cell begins so.
-std::vector<std::vector<std::string>> table(const std::string& beginning) {
-    std::vector<std::vector<std::string>> rows;
-    std::istringstream lines(read_file(source_directory() / "docs/channels.md"));
-    for (std::string line; std::getline(lines, line);) {
-        if (!line.starts_with("| `" + beginning)) continue;
-        std::vector<std::string>& cells = rows.emplace_back();
-        std::istringstream rest(line.substr(2));
-        for (std::string cell; std::getline(rest, cell, '|');) {
-            while (cell.ends_with(' ')) cell.pop_back();
-            cells.push_back(cell.substr(std::min(cell.find_first_not_of(' '), cell.size())));
-        }
-    }
-    return rows;
-}
-
-/// `anonymous: true`, `publish: anyone` as the YAML of a rule, and as the name of its channel.
-std::string yaml_of(std::string cell) {
-    std::erase(cell, '`');
-    return cell;
-}
-std::string channel_of(const std::string& cell) {
-    std::string name = yaml_of(cell);
-    std::erase_if(name, [](char c) { return c == ' ' || c == ':' || c == ','; });
-    return "rules/" + name;
-}
-std::string in_path(std::string channel) {
-    const std::size_t slash = channel.find('/');
-    return channel.replace(slash, 1, "%2F");
-}
-
-class RulesTest : public ::testing::TestWithParam<StoreKind> {
+/// Asks every door whether somebody may.
+class DoorsTest : public RulesTest {
   protected:
-    void SetUp() override {
-        std::set<std::string> rules;
-        for (const char* beginning : {"anonymous: ", "audience: ", "private: "})
-            for (const auto& row : table(beginning)) rules.insert(row.at(0));
-        ASSERT_EQ(rules.size(), 11U);
-        std::string yaml = "threads: 2\nstore: {url: \"" + store_.url() +
-                           "\"}\n"
-                           "auth: {anonymous: true, api_keys: [the-key-of-a-backend],\n"
-                           "       jwt: {secret: the-secret-of-the-tests-is-32-bytes}}\nchannels:\n";
-        for (const std::string& rule : rules)
-            yaml += "  - {match: " + channel_of(rule) + ", " + yaml_of(rule) + "}\n";
-        server_ = std::make_unique<Server>(Server::Yaml{yaml});
-        server_->start();
-        credentials_ = {{"anonymous", ""}, {"user", server_->token("7")}, {"backend", kBackend}};
-    }
-    void TearDown() override {
-        EXPECT_EQ(server_->stop(), 0) << "after SIGTERM";
-        if (HasFailure()) std::cerr << "--- the server's log\n" << server_->log() << "---\n";
-    }
-
-    std::uint16_t http() const { return server_->http_port(); }
-    static std::string authorization(const std::string& credential) {
-        return credential.empty() ? std::string() : "Authorization: Bearer " + credential + "\r\n";
-    }
-    HttpAnswer ask(const std::string& credential, std::string_view method, const std::string& target,
-                   const std::string& body = {}) const {
-        HttpConnection connection(http());
-        return connection.request(method, target, body,
-                                  "Content-Type: application/json\r\n" + authorization(credential));
-    }
-    std::size_t count_stored(const std::string& channel) const {
-        const json::value page =
-            ask(kBackend, "GET", "/v1/channels/" + in_path(channel) + "/messages").json();
-        return page.at("messages").as_array().size();
-    }
     /// Sends one packet behind CONNECT, over a WebSocket, and gives the reason code of what answers it.
     int over_websocket(const std::string& credential, const std::string& packet) const {
         WebSocketClient socket(http(), "/mqtt", "mqtt");
@@ -125,6 +57,15 @@ class RulesTest : public ::testing::TestWithParam<StoreKind> {
         return action == wanted;
     }
 
+    bool may_stream(const std::string& credential, const std::string& channel,
+                    const std::string& header) const {
+        TcpSocket socket(http());
+        socket.send("GET /v1/channels/" + in_path(channel) + "/stream HTTP/1.1\r\nHost: here\r\n" +
+                    authorization(credential) + header + "\r\n");
+        const Deadline deadline(kPatience);
+        while (socket.received().size() < 12 && socket.receive(deadline)) continue;
+        return said_yes(std::stoi(std::string(socket.received().substr(9, 3))), 200, 403);
+    }
     static std::string code_of_next(BridgeClient& browser) {
         const json::value code = at_path(browser.next("error"), "payload.code");
         return code.is_string() ? code.as_string().c_str() : "none";
@@ -133,23 +74,11 @@ class RulesTest : public ::testing::TestWithParam<StoreKind> {
     using Door = std::function<bool(const std::string& credential, const std::string& channel)>;
     std::map<std::string, Door> readers() const;
     void add_replays(std::map<std::string, Door>& doors) const;
+    void add_resumes(std::map<std::string, Door>& doors) const;
     std::map<std::string, Door> writers(const std::string& who) const;
-
-    void publish(const std::string& who, const std::string& channel, const std::string& text) const {
-        const std::string body =
-            R"({"channel":")" + channel + R"(","data":")" + text + R"(","type":"message"})";
-        ASSERT_EQ(ask(credentials_.at(who), "POST", "/v1/publish", body).status, 201);
-    }
-    void publish_with_sql(const std::string& channel, const std::string& text) const {
-        store_.query("select millrace.publish('" + channel + "', '\"" + text + "\"', type => 'message')");
-    }
-
-    TestStore store_{GetParam()};
-    std::unique_ptr<Server> server_;
-    std::map<std::string, std::string> credentials_;
 };
 
-std::map<std::string, RulesTest::Door> RulesTest::readers() const {
+std::map<std::string, DoorsTest::Door> DoorsTest::readers() const {
     std::map<std::string, Door> doors;
     doors["MQTT"] = [this](const std::string& credential, const std::string& channel) {
         MqttConnection client(server_->mqtt_port(), kMqtt5, "", credential);
@@ -169,12 +98,7 @@ std::map<std::string, RulesTest::Door> RulesTest::readers() const {
         return said_yes(browser, "join");
     };
     doors["event stream"] = [this](const std::string& credential, const std::string& channel) {
-        HttpConnection connection(http());
-        connection.socket().send("GET /v1/channels/" + in_path(channel) +
-                                 "/stream HTTP/1.1\r\nHost: here\r\n" + authorization(credential) + "\r\n");
-        const Deadline deadline(kPatience);
-        while (connection.socket().received().size() < 12 && connection.socket().receive(deadline)) continue;
-        return said_yes(std::stoi(std::string(connection.socket().received().substr(9, 3))), 200, 403);
+        return may_stream(credential, channel, {});
     };
     doors["history"] = [this](const std::string& credential, const std::string& channel) {
         const int status = ask(credential, "GET", "/v1/channels/" + in_path(channel) + "/messages").status;
@@ -185,10 +109,11 @@ std::map<std::string, RulesTest::Door> RulesTest::readers() const {
         return said_yes(status, 200, 403);
     };
     add_replays(doors);
+    add_resumes(doors);
     return doors;
 }
 
-void RulesTest::add_replays(std::map<std::string, Door>& doors) const {
+void DoorsTest::add_replays(std::map<std::string, Door>& doors) const {
     for (const auto& [property, value] : {std::pair("last", "5"), std::pair("after", "0")}) {
         doors[std::string("MQTT replay with ") + property] =
             [this, properties = std::map<std::string, std::string>{{property, value}}](
@@ -203,8 +128,29 @@ void RulesTest::add_replays(std::map<std::string, Door>& doors) const {
     };
 }
 
+void DoorsTest::add_resumes(std::map<std::string, Door>& doors) const {
+    doors["browser, with after"] = [this](const std::string& credential, const std::string& channel) {
+        BridgeClient browser(http(), "default", credential);
+        browser.send("join", channel, json::object{}, {{"after", 0}});
+        return said_yes(browser, "join");
+    };
+    for (const auto& [option, value] : {std::pair("cursor", "x-1"), std::pair("client_id", "reader")}) {
+        doors[std::string("browser, second generation, with ") + option] =
+            [this, options = json::object{{option, value}}](const std::string& credential,
+                                                            const std::string& channel) {
+                SecondClient browser(http(), credential);
+                browser.send("join", channel, {{"options", options}});
+                return said_yes(browser, "join");
+            };
+    }
+    doors["event stream, with Last-Event-ID"] = [this](const std::string& credential,
+                                                       const std::string& channel) {
+        return may_stream(credential, channel, "Last-Event-ID: x:1\r\n");
+    };
+}
+
 /// SQL is a door of backends, and of PostgreSQL.
-std::map<std::string, RulesTest::Door> RulesTest::writers(const std::string& who) const {
+std::map<std::string, DoorsTest::Door> DoorsTest::writers(const std::string& who) const {
     std::map<std::string, Door> doors;
     if (who == "backend" && GetParam() == StoreKind::postgres) {
         doors["SQL"] = [this](const std::string&, const std::string& channel) {
@@ -241,13 +187,13 @@ std::map<std::string, RulesTest::Door> RulesTest::writers(const std::string& who
     return doors;
 }
 
-TEST_P(RulesTest, EveryDoorAnswersAsTheTableSays) {
+TEST_P(DoorsTest, EveryDoorAnswersAsTheTableSays) {
     const auto rows = table("anonymous: ");
     ASSERT_EQ(rows.size(), 18U);
     std::map<std::string, std::size_t> written;
     for (const auto& row : rows) {
         const std::string channel = channel_of(row.at(0));
-        const std::string& credential = credentials_.at(row.at(1));
+        const std::string& credential = credential_of(row.at(1));
         for (const auto& [door, may_read] : readers())
             EXPECT_EQ(may_read(credential, channel), row.at(2) == "yes")
                 << row[0] << ", " << row[1] << ", " << door;
@@ -266,126 +212,15 @@ TEST_P(RulesTest, EveryDoorAnswersAsTheTableSays) {
     }
 }
 
-using Rows = std::vector<std::vector<std::string>>;
-using Texts = std::set<std::string>;
-
-/// By rule, the rows of "Who gets what".
-std::map<std::string, Rows> audiences() {
-    std::map<std::string, Rows> by_rule;
-    for (const auto& row : table("audience: ")) by_rule[row.at(0)].push_back(row);
-    return by_rule;
-}
-
-/// What each kind of reader gets when everybody has written its own name, and a backend "last" at the end.
-std::map<std::string, Texts> expected_of(const Rows& senders) {
-    std::map<std::string, Texts> expected = {{"anonymous", {"last"}}, {"user", {"last"}}};
-    for (const auto& row : senders) {
-        if (row.at(2) == "yes") expected["anonymous"].insert(row.at(1));
-        if (row.at(3) == "yes") expected["user"].insert(row.at(1));
-    }
-    return expected;
-}
-
-/// Everything up to the text "last".
-Texts read_to_last(MqttConnection& device) {
-    Texts got;
-    while (!got.contains("last")) {
-        const auto packet = device.read_type(PacketType::publish);
-        if (!packet) break;
-        const std::string text = parse_publish(*packet, device.level()).payload;
-        got.insert(text.substr(1, text.size() - 2));
-    }
-    return got;
-}
-Texts read_to_last(FrameClient& browser) {
-    Texts got;
-    while (!got.contains("last")) {
-        const auto frame = browser.next("message");
-        if (!frame) break;
-        got.insert(frame->at("payload").as_string().c_str());
-    }
-    return got;
-}
-
-TEST_P(RulesTest, WhatIsForSomeReachesNobodyElse) {
-    ASSERT_EQ(audiences().size(), 2U);
-    for (const auto& [rule, senders] : audiences()) {
-        ASSERT_EQ(senders.size(), 3U);
-        const std::string channel = channel_of(rule);
-        std::vector<std::pair<std::string, std::shared_ptr<FrameClient>>> browsers;
-        std::vector<std::pair<std::string, std::shared_ptr<MqttConnection>>> devices;
-        for (const std::string who : {"anonymous", "user"}) {
-            const auto first = std::make_shared<BridgeClient>(http(), "default", credentials_.at(who));
-            ASSERT_TRUE(first->join(channel));
-            browsers.emplace_back(who, first);
-            const auto second = std::make_shared<SecondClient>(http(), credentials_.at(who));
-            ASSERT_TRUE(second->join(channel));
-            browsers.emplace_back(who, second);
-            devices.emplace_back(
-                who, std::make_shared<MqttConnection>(server_->mqtt_port(), kMqtt5, "reader-" + who,
-                                                      credentials_.at(who)));
-            ASSERT_EQ(devices.back().second->subscribe(channel, 0), 0);
-        }
-        std::map<std::string, Texts> expected = expected_of(senders);
-        for (const auto& row : senders) publish(row.at(1), channel, row.at(1));
-        publish("backend", channel, "last");
-        for (const auto& [who, browser] : browsers)
-            EXPECT_EQ(read_to_last(*browser), expected[who]) << rule << ", browser of " << who;
-        for (const auto& [who, device] : devices)
-            EXPECT_EQ(read_to_last(*device), expected[who]) << rule << ", device of " << who;
-        for (const auto& [who, texts] : expected) {
-            const json::value page =
-                ask(credentials_.at(who), "GET", "/v1/channels/" + in_path(channel) + "/messages").json();
-            Texts got;
-            for (const json::value& message : page.at("messages").as_array())
-                got.insert(message.at("data").as_string().c_str());
-            EXPECT_EQ(got, texts) << rule << ", history for " << who;
-        }
-    }
-}
-
-/// The same, when it is read from history over MQTT, and what SQL has written beside it.
-TEST_P(RulesTest, WhatIsForSomeIsInNobodyElsesReplay) {
-    for (const auto& [rule, senders] : audiences()) {
-        const std::string channel = channel_of(rule);
-        const auto come = [&](int level, const std::string& who, const std::string& id, bool clean) {
-            return MqttConnection(server_->mqtt_port(), level, id, credentials_.at(who), clean);
-        };
-        std::map<std::string, Texts> expected = expected_of(senders);
-        for (const auto& entry : expected)
-            ASSERT_EQ(come(kMqtt311, entry.first, channel + entry.first, false).subscribe(channel, 1), 1);
-        for (const auto& row : senders) publish(row.at(1), channel, row.at(1));
-        if (GetParam() == StoreKind::postgres) {
-            publish_with_sql(channel, "SQL");
-            ASSERT_TRUE(eventually([&] { return count_stored(channel) == 4; }));
-            for (auto& entry : expected) entry.second.insert("SQL");
-        }
-        publish("backend", channel, "last");
-        for (const auto& [who, texts] : expected) {
-            SCOPED_TRACE(rule + ", " + who);
-            for (const auto& [property, value] : {std::pair("last", "10"), std::pair("after", "0")}) {
-                MqttConnection device = come(kMqtt5, who, "", true);
-                device.send(mqtt_subscribe(kMqtt5, 1, channel, 1, {{property, value}}));
-                EXPECT_EQ(read_to_last(device), texts) << property;
-            }
-            MqttConnection old = come(kMqtt311, who, "", true);
-            old.send(mqtt_subscribe(kMqtt311, 1, "$replay/10/" + channel, 1));
-            EXPECT_EQ(read_to_last(old), texts) << "$replay";
-            MqttConnection back = come(kMqtt311, who, channel + who, false);
-            EXPECT_EQ(read_to_last(back), texts) << "a session that was away";
-        }
-    }
-}
-
-TEST_P(RulesTest, PrivateMessagesReachWhomTheTableSays) {
+TEST_P(DoorsTest, PrivateMessagesReachWhomTheTableSays) {
     const auto rows = table("private: ");
     ASSERT_EQ(rows.size(), 9U);
     for (const auto& row : rows) {
         const std::string channel = channel_of(row.at(0));
         for (const auto& [to, cell] : {std::pair("anonymous", 2U), std::pair("user", 3U)}) {
             SCOPED_TRACE(row[0] + ", " + row[1] + " to " + to);
-            BridgeClient receiver(http(), "default", credentials_.at(to));
-            BridgeClient sender(http(), "default", credentials_.at(row.at(1)));
+            BridgeClient receiver(http(), "default", credential_of(to));
+            BridgeClient sender(http(), "default", credential_of(row.at(1)));
             receiver.send("join", channel, json::object{});
             const json::value id = at_path(receiver.next("join"), "options.socketId");
             ASSERT_TRUE(id.is_string() && sender.join(channel));
@@ -400,12 +235,12 @@ TEST_P(RulesTest, PrivateMessagesReachWhomTheTableSays) {
 }
 
 /// The second generation writes to users, not to sockets.
-TEST_P(RulesTest, DirectMessagesReachWhomTheTableSays) {
+TEST_P(DoorsTest, DirectMessagesReachWhomTheTableSays) {
     for (const auto& row : table("private: ")) {
         SCOPED_TRACE(row[0] + ", " + row[1]);
         const std::string channel = channel_of(row.at(0));
-        SecondClient receiver(http(), credentials_.at("user"));
-        SecondClient sender(http(), credentials_.at(row.at(1)));
+        SecondClient receiver(http(), credential_of("user"));
+        SecondClient sender(http(), credential_of(row.at(1)));
         ASSERT_TRUE(receiver.join(channel) && sender.join(channel));
         sender.broadcast(channel, "whisper", "psst", {{"to", {{"dbo_id", 1}, {"row_id", 7}}}});
         if (row.at(3) == "yes") {
@@ -417,7 +252,7 @@ TEST_P(RulesTest, DirectMessagesReachWhomTheTableSays) {
     }
 }
 
-MILLRACE_ON_BOTH_STORES(RulesTest);
+MILLRACE_ON_BOTH_STORES(DoorsTest);
 
 }  // namespace
 }  // namespace millrace::system_test
