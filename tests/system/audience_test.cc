@@ -114,6 +114,11 @@ void AudienceTest::add_live_mqtt(Ways& ways) const {
             return [client] { return read_to_last(*client); };
         };
     }
+    ways["shared subscription"] = [this](const Place& place) -> Later {
+        const auto client = std::make_shared<MqttConnection>(device(kMqtt5, place));
+        EXPECT_EQ(client->subscribe("$share/" + place.who + "/" + place.channel, 1), 1);
+        return [client] { return read_to_last(*client); };
+    };
 }
 
 void AudienceTest::add_live_browsers(Ways& ways) const {
@@ -340,6 +345,12 @@ TEST_P(AudienceTest, WhatIsForSomeReachesNobodyElse) {
     }
 }
 
+/// A cell as a member of a JSON object.
+std::string as_member(std::string cell) {
+    std::erase(cell, '`');
+    return cell;
+}
+
 bool is_addressed(const std::string& member) {
     return member.starts_with("\"to\"");
 }
@@ -379,8 +390,7 @@ TEST_P(AudienceTest, WhatIsNarrowedReachesNobodyElse) {
     std::vector<std::function<void()>> writes;
     for (const auto& row : rows) {
         const std::string name = std::to_string(writes.size());
-        std::string member = row.at(0);
-        std::erase(member, '`');
+        const std::string member = as_member(row.at(0));
         const Texts texts = written_narrowed(member, name, GetParam());
         count += texts.size();
         for (const auto& [who, cell] :
@@ -392,6 +402,37 @@ TEST_P(AudienceTest, WhatIsNarrowedReachesNobodyElse) {
     expect_everywhere(channel, expected, count, [&] {
         for (const auto& write : writes) write();
     });
+}
+
+/// A member that may not have a message does not swallow it.
+TEST_P(AudienceTest, AGroupGivesAMessageToAMemberThatMayHaveIt) {
+    const std::string channel = "rules/audienceanyone/group";
+    MqttConnection nobody = device(kMqtt5, {"anonymous", channel, {}});
+    MqttConnection user = device(kMqtt5, {"user", channel, {}});
+    for (MqttConnection* member : {&nobody, &user}) ASSERT_EQ(member->subscribe("$share/g/" + channel, 1), 1);
+    Texts expected;
+    for (const char* text : {"1", "2", "3", "4", "5", "6", "last"}) {
+        publish("backend", channel, text, R"(,"to":{"dbo_id":1,"row_id":7})");
+        expected.insert(text);
+    }
+    EXPECT_EQ(read_to_last(user), expected);
+}
+
+TEST_P(AudienceTest, WhatIsRetainedForSomeReachesNobodyElse) {
+    std::size_t rows = 0;
+    for (const auto& row : table("\"to\"")) {
+        const std::string channel = "rules/audienceanyone/retained" + std::to_string(rows++);
+        publish("backend", channel, "retained", "," + as_member(row.at(0)) + R"(,"retain":true)");
+        for (const auto& [who, cell] :
+             {std::pair("anonymous", 1U), std::pair("user", 2U), std::pair("other", 3U)}) {
+            MqttConnection client = device(kMqtt5, {who, channel, {}});
+            ASSERT_EQ(client.subscribe(channel, 1), 1);
+            publish("backend", channel, "last");
+            const Texts expected = row.at(cell) == "yes" ? Texts{"last", "retained"} : Texts{"last"};
+            EXPECT_EQ(read_to_last(client), expected) << row.at(0) << ", " << who;
+        }
+    }
+    EXPECT_EQ(rows, 3U);
 }
 
 MILLRACE_ON_BOTH_STORES(AudienceTest);
