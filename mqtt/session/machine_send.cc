@@ -131,6 +131,9 @@ void Machine::pump() {
 bool Machine::resend_next(Outbound& outbound) {
     Window::Slot* slot = outbound.window.find(outbound.resend[outbound.resent]);
     if (slot != nullptr && slot->state == Window::State::released) {
+        // It is not over before its PUBCOMP (4.9), and has its packet id until then.
+        slot->sent = 1;
+        ++outbound.unacknowledged;
         write_ack(PacketType::pubrel, slot->packet_id, ReasonCode::success);
     } else if (slot != nullptr) {
         if (outbound.unacknowledged >= window_) return false;

@@ -1,6 +1,7 @@
 #include "mqtt/session/outbound.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace millrace::mqtt {
@@ -47,11 +48,12 @@ void MessageQueue::resize(std::size_t capacity) {
 }
 
 Window::Slot& Window::add(QueuedMessage item) {
-    // A quarter stays free, so that looking for a free slot ends soon.
-    if ((size_ + 1) * 4 > slots_.size() * 3 && slots_.size() <= 0xFFFF) grow();
+    assert(size_ < kMost);
+    // A quarter stays free: on their way round, the ids then pass over three in use for each one they find.
+    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     do {
         ++last_id_;
-    } while (last_id_ == 0 || at(last_id_).state != State::free);  // [MQTT-2.2.1-3]
+    } while (last_id_ == 0 || at(last_id_).state != State::free);  // [MQTT-2.2.1-3] [MQTT-2.2.1-4]
     Slot& slot = at(last_id_);
     slot.message = std::move(item.message);
     slot.extras = std::move(item.extras);

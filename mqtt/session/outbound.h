@@ -105,14 +105,17 @@ class Window {
         State state = State::free;
         std::uint8_t qos : 2 = 0;
         std::uint8_t retain : 1 = 0;
-        std::uint8_t sent : 1 = 0;  ///< on the present connection
+        std::uint8_t sent : 1 = 0;  ///< on the present connection, or its PUBREL
     };
+
+    /// Half of all packet ids, so that the next free one is found soon.
+    static constexpr std::size_t kMost = 32'768;
 
     std::size_t size() const { return size_; }
     std::uint16_t last_id() const { return last_id_; }
     /// The next packet id is the one behind `id`.
     void go_on_after(std::uint16_t id) { last_id_ = id; }
-    /// Takes the next free packet id. At most 65,535 may be in use.
+    /// Takes the next free packet id. Fewer than kMost are in use.
     Slot& add(QueuedMessage item);
     /// nullptr: no such packet id is in use.
     Slot* find(std::uint16_t packet_id);
@@ -142,7 +145,8 @@ struct Outbound {
     Window window;
     std::vector<std::uint16_t> resend;  ///< packet ids that this connection has not been sent yet, in order
     std::size_t resent = 0;             ///< how many of them are done
-    std::size_t unacknowledged = 0;     ///< PUBLISHes that count against the client's Receive Maximum
+    /// What counts against the client's Receive Maximum: PUBLISHes without PUBACK or PUBCOMP.
+    std::size_t unacknowledged = 0;
 
     bool nothing_waits() const { return queue.empty() && resent == resend.size(); }
 };
