@@ -164,6 +164,7 @@ struct Limits {
     milliseconds stream_keep_alive = std::chrono::seconds(15);
 
     std::size_t mqtt_packet_bytes = kMiB;
+    std::size_t client_id_bytes = 65'535;
     std::size_t topic_bytes = 65'535;
     std::size_t topic_levels = 128;
     milliseconds connect_timeout = std::chrono::seconds(10);

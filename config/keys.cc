@@ -239,6 +239,8 @@ constexpr auto kKeys = std::to_array<Key>({
      "An event stream is sent a comment this often, so that proxies and readers know it lives."},
     {"limits.mqtt_packet_bytes", limit<&Limits::mqtt_packet_bytes>, bytes(kKiB, 268'435'460),
      "The largest MQTT packet accepted (Maximum Packet Size)."},
+    {"limits.client_id_bytes", limit<&Limits::client_id_bytes>, bytes(23, 65'535),
+     "Length of a client id; a CONNECT with a longer one is refused as an invalid client id."},
     {"limits.topic_bytes", limit<&Limits::topic_bytes>, bytes(1, 65'535),
      "Length of a channel name or filter."},
     {"limits.topic_levels", limit<&Limits::topic_levels>, count(1, 65'535),

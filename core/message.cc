@@ -1,7 +1,9 @@
 #include "core/message.h"
 
 #include <boost/json/basic_parser_impl.hpp>
+#include <cassert>
 #include <chrono>
+#include <limits>
 #include <new>
 
 #include "core/utf8.h"
@@ -54,14 +56,21 @@ char* append_bytes(char* at, const void* bytes, std::size_t size) {
     return at + size;
 }
 
+/// Every door's limits are far below.
+template <class View>
+std::uint32_t size_of(View field) {
+    assert(field.size() <= std::numeric_limits<std::uint32_t>::max());
+    return static_cast<std::uint32_t>(field.size());
+}
+
 }  // namespace
 
 Message::Message(const MessageFields& fields)
-    : payload_size_(static_cast<std::uint32_t>(fields.payload.size())),
-      channel_size_(static_cast<std::uint16_t>(fields.channel.size())),
-      id_size_(static_cast<std::uint16_t>(fields.id.size())),
-      client_size_(static_cast<std::uint32_t>(fields.client.size())),
-      properties_size_(static_cast<std::uint32_t>(fields.properties.size())),
+    : payload_size_(size_of(fields.payload)),
+      channel_size_(size_of(fields.channel)),
+      id_size_(size_of(fields.id)),
+      client_size_(size_of(fields.client)),
+      properties_size_(size_of(fields.properties)),
       expiry_s_(fields.expiry_s),
       kind_(fields.kind),
       qos_(fields.qos),

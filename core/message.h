@@ -111,8 +111,8 @@ class Message {
 
     mutable std::atomic<std::uint32_t> references_{0};
     std::uint32_t payload_size_;
-    std::uint16_t channel_size_;
-    std::uint16_t id_size_;
+    std::uint32_t channel_size_;
+    std::uint32_t id_size_;
     std::uint32_t client_size_;
     std::uint32_t properties_size_;
     std::uint32_t expiry_s_;

@@ -5,14 +5,13 @@
 #include <spdlog/spdlog.h>
 
 #include "core/utf8.h"
+#include "store/message_id.h"
 
 namespace millrace::store {
 namespace {
 
 constexpr Milliseconds kFirstBackoff{100};
 constexpr Milliseconds kLongestBackoff{2000};
-/// Any database can index a key of this size.
-constexpr std::size_t kLongestId = 1024;
 
 bool is_sql_text(std::string_view text) {
     return text.find('\0') == std::string_view::npos && is_utf8(text);

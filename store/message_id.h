@@ -1,12 +1,16 @@
 // The id by which every door names a message.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "core/message.h"
 
 namespace millrace::store {
+
+/// Any database can index an idempotency key of this size; a longer one is refused.
+inline constexpr std::size_t kLongestId = 1024;
 
 /// The id its writer gave it; else, for a stored message, `<epoch>-<seq>`, which costs no bytes in the store;
 /// empty for a live message without an id. `seq` is given apart for a repeated message, which is never

@@ -5,7 +5,10 @@
 #include <boost/json/value.hpp>
 #include <cstdio>
 
+#include "core/access/base64.h"
+#include "core/access/sha256.h"
 #include "core/utf8.h"
+#include "store/message_id.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -61,7 +64,10 @@ std::string exactly_once_key(const Session& session, std::uint32_t sequence) {
     char suffix[32];
     const int size = std::snprintf(suffix, sizeof suffix, ":%llx:%x",
                                    static_cast<unsigned long long>(session.created_us()), sequence);
-    return session.client_id() + std::string(suffix, static_cast<std::size_t>(size));
+    const std::string message(suffix, static_cast<std::size_t>(size));
+    const std::string& client = session.client_id();
+    const bool fits = client.size() + message.size() <= store::kLongestId;
+    return (fits ? client : access::encode_base64url(access::sha256(client))) + message;
 }
 
 }  // namespace millrace::mqtt

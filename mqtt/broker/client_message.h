@@ -29,7 +29,8 @@ void set_properties(MessageFields& fields, const Properties& properties, ByteBuf
 /// Whether the payload is what its Payload Format Indicator says (3.3.2.3.2), if it has one.
 bool fits_its_format(ByteView payload, const Properties& properties);
 
-/// The idempotency key of a QoS 2 message that has none of its own.
+/// The idempotency key of a QoS 2 message that has none of its own; the store takes it whatever the length of
+/// the client id.
 std::string exactly_once_key(const Session& session, std::uint32_t sequence);
 
 }  // namespace millrace::mqtt

@@ -20,6 +20,7 @@ SessionLimits limits_of(const config::Limits& limits) {
     SessionLimits result;
     result.packet_bytes = limits.mqtt_packet_bytes;
     result.outbox_bytes = limits.outbox_bytes;
+    result.client_id_bytes = limits.client_id_bytes;
     result.topic_bytes = limits.topic_bytes;
     result.topic_levels = limits.topic_levels;
     result.subscriptions = limits.subscriptions_per_client;

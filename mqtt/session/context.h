@@ -15,6 +15,7 @@ namespace millrace::mqtt {
 struct SessionLimits {
     std::size_t packet_bytes = 1 << 20;
     std::size_t outbox_bytes = 16 << 20;
+    std::size_t client_id_bytes = 65'535;
     std::size_t topic_bytes = 65'535;
     std::size_t topic_levels = 128;
     std::size_t subscriptions = 10'000;

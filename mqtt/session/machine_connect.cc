@@ -21,6 +21,10 @@ constexpr std::size_t kAcceptanceBytesMax = 128;
 void Machine::on_connect(const Frame& frame) {
     const auto connect = decode_connect(frame);
     if (!connect) return refuse_undecoded(connect.error(), answer_version(frame.body));
+    if (connect->client_id.size() > context_.limits.client_id_bytes) {
+        return refuse_undecoded({ReasonCode::client_identifier_not_valid, "the client id is too long"},
+                                connect->version);
+    }
     const TopicLimits topics{context_.limits.topic_bytes, context_.limits.topic_levels};
     if (connect->will && check_topic_name(connect->will->topic, topics) != TopicFault::none) {
         return refuse_undecoded({ReasonCode::topic_name_invalid, "the will topic is too long"},

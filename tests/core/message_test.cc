@@ -39,6 +39,22 @@ TEST(Message, KeepsEveryFieldInOneBlock) {
     EXPECT_EQ(message->at_us(), 1'000);
 }
 
+TEST(Message, LongFieldsStayWhole) {
+    const std::string channel(70'000, 'c');
+    const std::string id(70'001, 'i');
+    const std::string client(70'002, 'w');
+    const MessagePtr message = Message::create({.channel = channel,
+                                                .payload = as_bytes("payload"),
+                                                .id = id,
+                                                .client = client,
+                                                .properties = as_bytes("props")});
+    EXPECT_EQ(message->channel(), channel);
+    EXPECT_EQ(message->id(), id);
+    EXPECT_EQ(message->client(), client);
+    EXPECT_EQ(as_text(message->properties()), "props");
+    EXPECT_EQ(as_text(message->payload()), "payload");
+}
+
 TEST(Message, ReferencesAreCountedAcrossThreads) {
     const MessagePtr message = Message::create({.channel = "c", .payload = as_bytes("p")});
     std::vector<std::thread> threads;

@@ -1,4 +1,5 @@
 // Limits on single clients and on all of them, through real connections and timers.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/mqtt/broker/client_support.h"
@@ -50,6 +51,46 @@ TEST(PublishRate, HeldClientIsNotTakenForSilent) {
     for (int i = 0; i < 5; ++i) server.pass(1);
     client.read();
     EXPECT_TRUE(client.closed) << "now that it has been read, its silence counts";
+}
+
+TEST(ClientIds, LongOnesPublishAtQos2ToStoredChannels) {
+    for (const std::size_t size : {990U, 1'000U, 1'024U, 2'000U, 65'519U, 65'520U, 65'535U}) {
+        SCOPED_TRACE(size);
+        TestServer server(1);
+        TestClient subscriber(server, 0);
+        subscriber.connect("subscriber");
+        subscriber.subscribe("stored/a", 0);
+        TestClient publisher(server, 0);
+        publisher.connect(std::string(size, 'x'));
+        server.turn();
+        publisher.publish("stored/a", "whole", 2, 1);
+        publisher.publish("stored/a", "second", 2, 2);
+        EXPECT_TRUE(server.turn_until([&] {
+            publisher.read();
+            subscriber.read();
+            return publisher.closed || subscriber.messages.size() == 2;
+        }));
+        EXPECT_FALSE(publisher.closed);
+        EXPECT_THAT(subscriber.payloads(), testing::ElementsAre("whole", "second"));
+    }
+}
+
+TEST(ClientIds, AreLimited) {
+    for (const Version version : {Version::v311, Version::v5}) {
+        TestServer server(1, [](config::Config& config) { config.limits.client_id_bytes = 30; });
+        TestClient longest(server, 0, version);
+        longest.connect(std::string(30, 'x'));
+        TestClient longer(server, 0, version);
+        longer.connect(std::string(31, 'x'));
+        server.turn();
+        longest.read();
+        longer.read();
+        EXPECT_FALSE(longest.closed);
+        EXPECT_TRUE(longer.closed);
+        ASSERT_NE(longer.last(PacketType::connack), nullptr);
+        EXPECT_EQ(decode_connack(longer.last(PacketType::connack)->frame(), version)->code,
+                  ReasonCode::client_identifier_not_valid);
+    }
 }
 
 TEST(QueueTotals, CountOverAllShards) {
