@@ -267,7 +267,7 @@ constexpr auto kKeys = std::to_array<Key>({
      "Topic aliases we define towards one client, if it takes as many; 0: none. Each holds its topic in "
      "memory."},
     {"limits.subscriptions_per_client", limit<&Limits::subscriptions_per_client>, count(1, 10'000'000),
-     "Subscriptions of one session."},
+     "Subscriptions of one session, and filters of one SUBSCRIBE; those beyond it are refused (0x97)."},
     {"limits.session_expiry", limit<&Limits::session_expiry>, duration(0, 100 * kYear),
      "The longest a session outlives its connection; longer requests are shortened."},
     {"limits.session_queue_messages", limit<&Limits::session_queue_messages>, count(1, kMany),
@@ -329,7 +329,8 @@ constexpr auto kKeys = std::to_array<Key>({
     {"limits.hook_queue_bytes", limit<&Limits::hook_queue_bytes>, bytes(kMiB, 64 * kGiB),
      "The same in bytes."},
     {"limits.hook_client_calls", limit<&Limits::hook_client_calls>, count(1, 1'000'000),
-     "Messages of one client that wait for hooks; beyond it publishing is refused as overloaded."},
+     "Messages of one client that wait for hooks; beyond it publishing is refused as overloaded. Also the "
+     "filters of one SUBSCRIBE that hooks are asked about; those beyond it are refused."},
     {"limits.hook_answer_bytes", limit<&Limits::hook_answer_bytes>, bytes(kKiB, 256 * kMiB),
      "Body of a hook's answer; a longer one means no."},
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <spdlog/spdlog.h>
+#include <unordered_set>
 #include <utility>
 
 #include "core/access/authoriser.h"
@@ -353,13 +354,16 @@ std::optional<Denials> Client::ask_hooks(const Subscribe& packet) {
     if (hooks == nullptr) return Denials{};
     const SessionLimits& limits = sessions_.context().limits;
     std::vector<std::string_view> filters;
+    std::unordered_set<std::string_view> known;
+    std::size_t left = limits.subscriptions;
     for (const SubscriptionRequest& request : packet.subscriptions) {
+        if (left-- == 0) break;
         const TopicFault fault =
             check_topic_filter(request.filter, {limits.topic_bytes, limits.topic_levels});
         if (fault != TopicFault::none) continue;
         const auto with_history = parse_replay(request.filter);
         const std::string_view filter = with_history ? with_history->filter : request.filter;
-        if (may_subscribe(filter)) filters.push_back(filter);
+        if (known.insert(filter).second && may_subscribe(filter)) filters.push_back(filter);
     }
     const std::string client = describe_client(session_->client_id(), seat_->principal());
     const auto done = [&sessions = sessions_, id = connection_.id()](const hooks::Verdict&) {

@@ -147,18 +147,24 @@ std::optional<Denials> Hooks::ask_subscribe(ConnectionId connection, const Join&
         subscribing_.erase(found);
         return denials;
     }
-    std::size_t asked = 0;
+    Subscribing asked;
+    const std::size_t most = broker_.config().limits.hook_client_calls;
     for (const std::string_view filter : filters) {
+        if (asked.missing >= most) {
+            if (!broker_.authoriser().join_hooks(filter).empty())
+                asked.denials.emplace(filter, "too many filters at once: limits.hook_client_calls");
+            continue;
+        }
         auto answered = [this, key, filter = std::string(filter), done](const hooks::Verdict& verdict) {
             const auto found = subscribing_.find(key);
             if (found == subscribing_.end()) return;
-            if (!verdict.allowed()) found->second.denials.push_back({filter, verdict.reason});
+            if (!verdict.allowed()) found->second.denials.emplace(filter, verdict.reason);
             if (--found->second.missing == 0) done(verdict);
         };
-        if (ask_join({filter, who.door, who.principal, who.client}, std::move(answered))) ++asked;
+        if (ask_join({filter, who.door, who.principal, who.client}, std::move(answered))) ++asked.missing;
     }
-    if (asked == 0) return Denials{};
-    subscribing_[key].missing = asked;
+    if (asked.missing == 0) return Denials{};
+    subscribing_[key] = std::move(asked);
     return std::nullopt;
 }
 

@@ -52,7 +52,7 @@ class Hooks {
     bool ask_private(const Private& message, Done done);
 
     /// What the hooks say of all filters of a SUBSCRIBE. Nothing: they are being asked, and `done` tells when
-    /// it is worth asking here again.
+    /// it is worth asking here again. Of more than limits.hook_client_calls filters they are not asked.
     std::optional<Denials> ask_subscribe(ConnectionId connection, const Join& who,
                                          std::span<const std::string_view> filters, const Done& done);
     /// The connection is gone.

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/clock.h"
 #include "mqtt/codec/frame_scanner.h"
@@ -41,12 +42,8 @@ struct ReceivedMessage {
     std::uint32_t sequence = 0;  ///< of QoS 2: the same when the client sends the message again
 };
 
-/// A filter of a SUBSCRIBE that a hook has refused, and why.
-struct Denial {
-    std::string filter;
-    std::string reason;
-};
-using Denials = std::vector<Denial>;
+/// The filters of a SUBSCRIBE that hooks have refused, and why.
+using Denials = std::map<std::string, std::string, std::less<>>;
 
 /// The port between Machine and broker. Called during Machine's own calls only; views are valid during the
 /// call.

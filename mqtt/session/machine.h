@@ -151,6 +151,7 @@ class Machine {
         std::vector<std::string_view> with_retained;
         std::string_view note = {};  ///< for people: the latest of what there is to say
     };
+    void send_retained(const std::vector<std::string_view>& filters);
     ReasonCode subscribe(SubscriptionRequest request, Subscribing& subscribing);
     ReasonCode check_filter(SubscriptionRequest& request, ReplayRequest& replay, std::string_view& note);
     ReasonCode ask_for_history(std::string_view filter, const ReplayRequest& replay, std::string_view& note);

@@ -1,5 +1,6 @@
 // Machine: SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11).
 #include <algorithm>
+#include <unordered_set>
 
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
@@ -65,8 +66,11 @@ bool Machine::on_subscribe(const Frame& frame) {
     const auto replay = read_replay_request(packet->properties, context_.limits.replay_messages);
     if (replay) {
         subscribing.replay = *replay;
-        for (const SubscriptionRequest& request : packet->subscriptions)
-            subscribing.codes.push_back(subscribe(request, subscribing));
+        for (const SubscriptionRequest& request : packet->subscriptions) {
+            const bool one_too_many = subscribing.codes.size() >= context_.limits.subscriptions;
+            subscribing.codes.push_back(one_too_many ? ReasonCode::quota_exceeded
+                                                     : subscribe(request, subscribing));
+        }
     } else {
         subscribing.codes.assign(packet->subscriptions.size(), replay.error().code);
         subscribing.note = replay.error().why;
@@ -74,9 +78,16 @@ bool Machine::on_subscribe(const Frame& frame) {
     answer(
         {PacketType::suback, packet->packet_id, std::move(subscribing.codes), std::string(subscribing.note)});
     // They may come before a SUBACK that waits (3.8.4).
-    for (const std::string_view filter : subscribing.with_retained)
-        host_.send_retained(*session_->find_subscription(filter));
+    send_retained(subscribing.with_retained);
     return true;
+}
+
+/// Once for each filter, however often the packet names it: what it says last counts.
+void Machine::send_retained(const std::vector<std::string_view>& filters) {
+    std::unordered_set<std::string_view> sent;
+    for (const std::string_view filter : filters) {
+        if (sent.insert(filter).second) host_.send_retained(*session_->find_subscription(filter));
+    }
 }
 
 /// One for all its codes: of the first that has something to say, unless more is known. Left out where the
@@ -147,9 +158,9 @@ ReasonCode Machine::subscribe(SubscriptionRequest request, Subscribing& subscrib
     const ReasonCode checked = check_filter(request, replay, subscribing.note);
     if (is_error(checked)) return checked;
     if (!host_.may_subscribe(request.filter)) return ReasonCode::not_authorized;
-    const auto denial = std::ranges::find(subscribing.denials, request.filter, &Denial::filter);
+    const auto denial = subscribing.denials.find(request.filter);
     if (denial != subscribing.denials.end()) {
-        subscribing.note = denial->reason;
+        subscribing.note = denial->second;
         return ReasonCode::not_authorized;
     }
     const bool known = session_->find_subscription(request.filter) != nullptr;

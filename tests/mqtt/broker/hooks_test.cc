@@ -298,6 +298,23 @@ TEST_F(HooksTest, EachFilterOfASubscribeIsAskedAbout) {
     EXPECT_THAT(reader.payloads(), ElementsAre("in"));
 }
 
+TEST_F(HooksTest, FiltersOfOneSubscribeAreAskedAboutOnceAndUpToALimit) {
+    std::vector<SubscriptionRequest> requests;
+    for (const char* filter : {"closed/1", "closed/1", "closed/2", "closed/3", "closed/4", "closed/5", "open",
+                               "closed/1", "closed/5"})
+        requests.push_back({.filter = filter});
+    ByteBuffer bytes;
+    encode_subscribe(bytes, 9, requests, Version::v5);
+    reader.write(bytes.text());
+    turn();
+    ASSERT_EQ(questions.size(), 4U) << "limits.hook_client_calls";
+    for (std::size_t i = 0; i < 4; ++i) questions.answer(i);
+    EXPECT_TRUE(comes(reader, PacketType::suback, 4));
+    EXPECT_EQ(verdict(reader, PacketType::suback),
+              "0 0 0 0 0 135 0 0 135 too many filters at once: limits.hook_client_calls");
+    EXPECT_EQ(questions.size(), 4U);
+}
+
 TEST_F(HooksTest, AllHooksThatAFilterTouchesMustAllow) {
     reader.subscribe("$share/group/+/a", 1);
     turn();

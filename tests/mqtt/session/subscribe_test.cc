@@ -97,6 +97,36 @@ TEST_P(SubscribeTest, SubscriptionsAreLimited) {
     EXPECT_EQ(code_for("a", 2), ReasonCode::granted_qos2);
 }
 
+TEST_P(SubscribeTest, AFilterThatOnePacketRepeatsBringsRetainedMessagesOnce) {
+    std::vector<SubscriptionRequest> requests(1000);
+    for (SubscriptionRequest& request : requests) request.filter = "#";
+    requests.back().qos = Qos::exactly_once;
+    ByteBuffer bytes;
+    encode_subscribe(bytes, 9, requests, GetParam());
+    exchange.give(bytes.text());
+    const SentPacket packet = exchange.only();
+    ASSERT_EQ(packet.suback().codes.size(), 1000U);
+    EXPECT_EQ(packet.suback().code(0), ReasonCode::granted_qos0);
+    EXPECT_EQ(packet.suback().code(999), ReasonCode::granted_qos2);
+    EXPECT_EQ(exchange.host.session->find_subscription("#")->qos, 2U);
+    EXPECT_THAT(exchange.host.retained_wanted, ElementsAre("#"));
+}
+
+TEST_P(SubscribeTest, FiltersOfOnePacketAreLimited) {
+    exchange.context.limits.subscriptions = 3;
+    std::vector<SubscriptionRequest> requests(5);
+    for (SubscriptionRequest& request : requests) request.filter = "a";
+    ByteBuffer bytes;
+    encode_subscribe(bytes, 9, requests, GetParam());
+    exchange.give(bytes.text());
+    const SentPacket packet = exchange.only();
+    ASSERT_EQ(packet.suback().codes.size(), 5U);
+    EXPECT_EQ(packet.suback().code(2), ReasonCode::granted_qos0);
+    EXPECT_EQ(packet.suback().code(3), failure(ReasonCode::quota_exceeded));
+    EXPECT_EQ(packet.suback().code(4), failure(ReasonCode::quota_exceeded));
+    EXPECT_EQ(exchange.host.subscribed.size(), 3U);
+}
+
 TEST_P(SubscribeTest, FilterWithTooManyLevelsIsRefused) {
     exchange.context.limits.topic_levels = 3;
     EXPECT_EQ(code_for("a/b/c/d"), failure(ReasonCode::topic_filter_invalid));
