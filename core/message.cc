@@ -71,10 +71,11 @@ Message::Message(const MessageFields& fields)
       id_size_(size_of(fields.id)),
       client_size_(size_of(fields.client)),
       properties_size_(size_of(fields.properties)),
-      expiry_s_(fields.expiry_s),
+      expiry_s_(fields.expiry_s.value_or(0)),
       kind_(fields.kind),
       qos_(fields.qos),
       retain_(fields.retain),
+      expires_(fields.expiry_s.has_value()),
       encoding_(fields.encoding),
       at_us_(0),
       audience_(fields.audience),
@@ -103,7 +104,7 @@ MessagePtr Message::with_payload(ByteView payload, Encoding encoding) const {
                    .id = id(),
                    .client = client(),
                    .properties = properties(),
-                   .expiry_s = expiry_s_,
+                   .expiry_s = expiry_s(),
                    .audience = audience_,
                    .origin = origin_});
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,10 +35,10 @@ struct MessageFields {
     Encoding encoding = Encoding::unknown;
     std::uint8_t qos = 0;
     bool retain = false;
-    std::string_view id;         ///< idempotency key; empty: none
-    std::string_view client;     ///< who wrote it, as the JSON of a bridge `client`; empty for events
-    ByteView properties;         ///< MQTT 5.0 properties to forward, encoded, without their length
-    std::uint32_t expiry_s = 0;  ///< MQTT 5.0 message expiry interval; 0: never
+    std::string_view id;      ///< idempotency key; empty: none
+    std::string_view client;  ///< who wrote it, as the JSON of a bridge `client`; empty for events
+    ByteView properties;      ///< MQTT 5.0 properties to forward, encoded, without their length
+    std::optional<std::uint32_t> expiry_s;  ///< MQTT 5.0 message expiry interval; nothing: never
     Audience audience;
     const void* origin = nullptr;  ///< the session that published, for No Local; never dereferenced
 };
@@ -72,7 +73,11 @@ class Message {
     bool retain() const { return retain_; }
     const Audience& audience() const { return audience_; }
     const void* origin() const { return origin_; }
-    std::uint32_t expiry_s() const { return expiry_s_; }
+    /// Nothing: it never expires. 0: only those get it who can be sent it at once (3.3.2.3.3).
+    std::optional<std::uint32_t> expiry_s() const {
+        return expires_ ? std::optional<std::uint32_t>(expiry_s_) : std::nullopt;
+    }
+    bool is_for_now_only() const { return expires_ && expiry_s_ == 0; }
 
     /// Found out on first use and remembered; any thread.
     Encoding encoding() const;
@@ -118,7 +123,8 @@ class Message {
     std::uint32_t expiry_s_;
     MessageKind kind_;
     std::uint8_t qos_;
-    bool retain_;
+    bool retain_ : 1;
+    bool expires_ : 1;
     mutable std::atomic<Encoding> encoding_;
     mutable std::uint64_t seq_ = 0;
     mutable std::int64_t at_us_;

@@ -42,7 +42,7 @@ std::string describe_writer(std::string_view socket_id, const access::Principal&
 
 void set_properties(MessageFields& fields, const Properties& properties, ByteBuffer& scratch) {
     if (properties.empty()) return;
-    fields.expiry_s = properties.integer(PropertyId::message_expiry_interval).value_or(0);
+    fields.expiry_s = properties.integer(PropertyId::message_expiry_interval);
     properties.for_each_user_property([&](std::string_view name, std::string_view value) {
         if (name == "id" && fields.id.empty()) fields.id = value;
     });

@@ -88,7 +88,7 @@ void FrameCache::encode(Frame& frame, const Message& message, const Delivery& de
     publish.payload = message.payload();
     publish.qos = static_cast<Qos>(delivery.qos);
     publish.subscription_ids = delivery.identifiers;
-    if (message.expiry_s() != 0) publish.message_expiry_s = remaining_s;  // [MQTT-3.3.2-6]
+    if (message.expiry_s()) publish.message_expiry_s = remaining_s;  // [MQTT-3.3.2-6]
     if (version == Version::v5) publish.forwarded_properties = properties_of(message, delivery.reset_to);
     frame.header.clear();
     const EncodedPublish encoded = is_shared(message) ? encode_publish_header(frame.header, publish, version)

@@ -39,10 +39,12 @@ bool Machine::has_room(std::size_t bytes) const {
 
 bool Machine::has_expired(const Message& message, std::uint32_t& remaining_s) const {
     remaining_s = 0;
-    if (message.expiry_s() == 0) return false;
+    if (!message.expiry_s()) return false;
     const std::int64_t age_s = std::max<std::int64_t>(0, host_.wall_clock_us() - message.at_us()) / 1'000'000;
-    if (age_s >= message.expiry_s()) return true;
-    remaining_s = message.expiry_s() - static_cast<std::uint32_t>(age_s);
+    // One that lasts for no time at all has not been kept anywhere: it is under way to us since it came in.
+    if (message.is_for_now_only()) return age_s != 0;
+    if (age_s >= *message.expiry_s()) return true;
+    remaining_s = *message.expiry_s() - static_cast<std::uint32_t>(age_s);
     return false;
 }
 
@@ -71,7 +73,8 @@ bool Machine::write_publish(const MessagePtr& message, const Delivery& delivery)
             context_.counters.dropped_expired.add();
             return false;
         }
-        remaining_s = 1;  // [MQTT-4.3.3-7]: sent before, so it goes on
+        // [MQTT-4.3.3-7]: sent before, so it goes on
+        remaining_s = message->is_for_now_only() ? 0 : 1;
     }
     if (!append_publish(message, delivery, remaining_s)) {
         context_.counters.dropped_too_large.add();  // [MQTT-3.1.2-25]

@@ -42,6 +42,7 @@ Outbound& Session::outbound() {
 }
 
 DropReason Session::queue(QueuedMessage item, SessionContext& context) {
+    if (item.message->is_for_now_only()) return &Counters::dropped_expired;  // [MQTT-3.3.2-5]
     MessageQueue& queue = outbound().queue;
     const std::size_t bytes = item.message->footprint();
     if (queue.size() >= context.limits.queue_messages || queue.bytes() + bytes > context.limits.queue_bytes)

@@ -44,6 +44,14 @@ void Column::add_unless_zero(std::int64_t value) {
     }
 }
 
+void Column::add_if(std::optional<std::uint32_t> value) {
+    if (value) {
+        add(std::int64_t{*value});
+    } else {
+        add_null();
+    }
+}
+
 void Column::add_unless_empty(ByteView bytes) {
     if (bytes.empty()) {
         add_null();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ class Column {
     void add_null() { bytes_.u32(0xFFFF'FFFF); }
     /// The value, or NULL for zero.
     void add_unless_zero(std::int64_t value);
+    /// The value, or NULL for none.
+    void add_if(std::optional<std::uint32_t> value);
     /// The bytes, or NULL for none.
     void add_unless_empty(ByteView bytes);
     bool all_null() const { return all_null_; }

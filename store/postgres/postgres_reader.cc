@@ -57,7 +57,7 @@ MessagePtr to_message(const Answer& answer, int row, std::string_view channel) {
     fields.id = as_text(answer.bytes(row, 4));
     fields.client = as_text(answer.bytes(row, 5));
     fields.properties = answer.bytes(row, 6);
-    fields.expiry_s = static_cast<std::uint32_t>(answer.integer(row, 7));
+    if (!answer.is_null(row, 7)) fields.expiry_s = static_cast<std::uint32_t>(answer.integer(row, 7));
     fields.audience.dbo_id = answer.integer(row, 8);
     fields.audience.row_id = answer.integer(row, 9);
     MessagePtr message = Message::create(fields);

@@ -142,7 +142,7 @@ error_code PostgresTable::write(const char* statement, std::span<const Row> rows
         id.add_unless_empty(as_bytes(message.id()));
         client.add_unless_empty(as_bytes(message.client()));
         properties.add_unless_empty(message.properties());
-        expiry_s.add_unless_zero(message.expiry_s());
+        expiry_s.add_if(message.expiry_s());
         dbo_id.add_unless_zero(message.audience().dbo_id);
         row_id.add_unless_zero(message.audience().row_id);
     }

@@ -31,6 +31,7 @@ class Statement {
     void reset();
 
     std::int64_t integer(int column) const;
+    bool is_null(int column) const;
     /// Valid until the next step() or reset().
     std::string_view text(int column) const;
     ByteView blob(int column) const;

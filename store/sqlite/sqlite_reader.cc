@@ -31,7 +31,7 @@ MessagePtr to_message(const Statement& row, std::string_view channel) {
     fields.id = row.text(4);
     fields.client = row.text(5);
     fields.properties = row.blob(6);
-    fields.expiry_s = static_cast<std::uint32_t>(row.integer(7));
+    if (!row.is_null(7)) fields.expiry_s = static_cast<std::uint32_t>(row.integer(7));
     fields.audience.dbo_id = row.integer(8);
     fields.audience.row_id = row.integer(9);
     MessagePtr message = Message::create(fields);

@@ -116,7 +116,7 @@ error_code SqliteTable::insert(const Row& row, std::int64_t at_us) {
     bind_unless(message.id().empty(), 6, message.id());
     bind_unless(message.client().empty(), 7, message.client());
     bind_unless(message.properties().empty(), 8, message.properties());
-    bind_unless(message.expiry_s() == 0, 9, std::int64_t{message.expiry_s()});
+    bind_unless(!message.expiry_s(), 9, std::int64_t{message.expiry_s().value_or(0)});
     bind_unless(message.audience().dbo_id == 0, 10, message.audience().dbo_id);
     bind_unless(message.audience().row_id == 0, 11, message.audience().row_id);
     const Result<bool> done = statement.step();

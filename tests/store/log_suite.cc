@@ -199,9 +199,11 @@ TEST_P(LogSuite, EveryFieldSurvives) {
                                              .properties = as_bytes(properties),
                                              .expiry_s = 4'000'000'000,
                                              .audience = {true, 5'000'000'000, -7}});
-    append({sent, text_message("room/42", "plain")});
+    const MessagePtr brief = Message::create({.channel = "room/42", .expiry_s = 0});
+    append({sent, text_message("room/42", "plain"), brief});
     const Page page = read({.channel = "room/42"});
-    ASSERT_EQ(page.messages.size(), 2u);
+    ASSERT_EQ(page.messages.size(), 3u);
+    EXPECT_EQ(page.messages[2]->expiry_s(), 0u);
     const Message& got = *page.messages[0];
     EXPECT_EQ(got.channel(), "room/42");
     EXPECT_EQ(as_text(got.payload()), "{\"x\":1}");
@@ -221,7 +223,7 @@ TEST_P(LogSuite, EveryFieldSurvives) {
     EXPECT_EQ(plain.qos(), 0);
     EXPECT_FALSE(plain.retain());
     EXPECT_TRUE(plain.id().empty() && plain.client().empty() && plain.properties().empty());
-    EXPECT_EQ(plain.expiry_s(), 0u);
+    EXPECT_EQ(plain.expiry_s(), std::nullopt);
     EXPECT_TRUE(plain.audience().everyone());
 }
 

@@ -201,6 +201,29 @@ TEST_P(SendTest, Mqtt_3_3_2_5_ExpiredMessagesAreDropped) {
     EXPECT_EQ(exchange.counters.dropped_expired.value(), 1U);
 }
 
+TEST_P(SendTest, Mqtt_3_3_2_5_AnIntervalOf0IsForThoseWhoAreSentTheMessageAtOnce) {
+    const auto brief = [this](const char* payload) {
+        return make_message("a", payload, 1, 0, 0, exchange.host.now_us);
+    };
+    exchange.deliver(brief("now"), 1);
+    exchange.deliver(brief("now too"), 0);
+    const auto packets = exchange.sent();
+    ASSERT_EQ(packets.size(), 2U);
+    if (exchange.v5()) {
+        EXPECT_EQ(packets[0].publish().properties.integer(PropertyId::message_expiry_interval), 0U);
+    }
+    exchange.deliver("a", "fills the window", 1);
+    exchange.machine().deliver(brief("would wait"), {.qos = 1});
+    EXPECT_EQ(exchange.counters.dropped_expired.value(), 1U);
+    exchange.lose();
+    EXPECT_EQ(exchange.host.session->queue(to_queued(brief("for the absent"), {.qos = 1}), exchange.context),
+              &Counters::dropped_expired);
+    exchange.host.now_us += 2'000'000;
+    exchange.reconnect();
+    exchange.connect();
+    EXPECT_THAT(payloads(), ElementsAre("now", "fills the window")) << "[MQTT-4.4.0-1]";
+}
+
 TEST_P(SendTest, LongPayloadIsSharedAndArrivesWhole) {
     const std::string payload(20'000, 'p');
     exchange.deliver("a", payload, 1);

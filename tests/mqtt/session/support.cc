@@ -155,7 +155,7 @@ SentPacket Exchange::only() {
 }
 
 MessagePtr make_message(std::string_view topic, std::string_view payload, int qos, std::uint64_t seq,
-                        std::uint32_t expiry_s, std::int64_t at_us) {
+                        std::optional<std::uint32_t> expiry_s, std::int64_t at_us) {
     MessageFields fields;
     fields.channel = topic;
     fields.payload = as_bytes(payload);

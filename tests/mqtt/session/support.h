@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -162,7 +163,7 @@ inline std::string name_of_version(const testing::TestParamInfo<Version>& versio
 }
 
 MessagePtr make_message(std::string_view topic, std::string_view payload, int qos, std::uint64_t seq = 0,
-                        std::uint32_t expiry_s = 0, std::int64_t at_us = 1'000'000'000);
+                        std::optional<std::uint32_t> expiry_s = {}, std::int64_t at_us = 1'000'000'000);
 std::vector<PacketType> types_of(const std::vector<SentPacket>& packets);
 
 }  // namespace millrace::mqtt
