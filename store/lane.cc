@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
+#include "core/printable.h"
 #include "core/utf8.h"
 #include "store/message_id.h"
 
@@ -161,8 +162,8 @@ void Lane::commit() {
 void Lane::split(error_code error) {
     if (batch_.size() == 1) {
         const Message& message = *batch_.front().append.message;
-        spdlog::error("a message for channel {} ({} bytes) cannot be stored: {}", message.channel(),
-                      message.payload().size(), error.message());
+        spdlog::error("a message for channel {} ({} bytes) cannot be stored: {}",
+                      printable(message.channel()), message.payload().size(), error.message());
         fail(batch_, 1, error);
         return;
     }

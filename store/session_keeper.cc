@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
+#include "core/printable.h"
 #include "core/shard.h"
 #include "core/topic_match.h"
 
@@ -130,7 +131,7 @@ bool SessionKeeper::write(std::vector<Pending>& batch) {
     for (Pending& pending : batch) {
         if (error) {
             spdlog::error("the session of MQTT client {} cannot be stored: {}",
-                          pending.change.session.client_id, error.message());
+                          printable(pending.change.session.client_id), error.message());
         }
         for (Waiter& waiter : pending.waiters) tell(waiter, error);
     }

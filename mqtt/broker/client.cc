@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/access/authoriser.h"
+#include "core/printable.h"
 #include "mqtt/broker/client_message.h"
 #include "mqtt/broker/entrance.h"
 #include "mqtt/broker/hooks.h"

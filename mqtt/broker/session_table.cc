@@ -47,8 +47,7 @@ SessionTable::SessionTable(Broker& broker, SessionDirectory& directory)
       directory_(directory),
       context_(limits_of(broker.config().limits), broker.store().epoch(), broker.shard().counters()),
       saver_(*this),
-      recall_(*this),
-      random_(std::random_device{}()) {
+      recall_(*this) {
     broker_.add_clients(*this);
     context_.queue_room.watch(*this);
 }
@@ -71,8 +70,7 @@ void SessionTable::connect(Client& client, ConnectRequest request) {
 
 std::string SessionTable::new_client_id() {
     char text[20];
-    const int size =
-        std::snprintf(text, sizeof text, "mr-%016llx", static_cast<unsigned long long>(random_()));
+    const int size = std::snprintf(text, sizeof text, "mr-%08x%08x", random_(), random_());
     return {text, static_cast<std::size_t>(size)};
 }
 

@@ -61,7 +61,7 @@ class SessionTable final : private ClientSource, private QueueCensus {
     SessionSaver saver_;
     SessionRecall recall_;
     std::vector<std::unique_ptr<ClientSession>> sessions_;
-    std::mt19937_64 random_;
+    std::random_device random_;  ///< nobody is to guess the id that another was given
     std::uint32_t last_ticket_ = 0;
 };
 

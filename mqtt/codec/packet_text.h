@@ -14,8 +14,4 @@ namespace millrace::mqtt {
 /// numbers.
 std::string describe(const Frame& frame, Version version, Sender sender);
 
-/// Text of somebody else's that can stand in one line of a log: what is not printable ASCII or whole UTF-8 is
-/// escaped, and a long end is cut off.
-std::string printable(std::string_view text);
-
 }  // namespace millrace::mqtt

@@ -69,7 +69,7 @@ bool Machine::resolve_topic(const Publish& publish, std::string_view& topic) {
     const SessionLimits& limits = context_.limits;
     topic = publish.topic;
     if (topic.size() > limits.topic_bytes ||
-        (topic.size() > limits.topic_levels &&
+        (topic.size() >= limits.topic_levels &&
          check_topic_name(topic, {limits.topic_bytes, limits.topic_levels}) != TopicFault::none)) {
         fail(ReasonCode::topic_name_invalid, "the topic name is too long");
         return false;

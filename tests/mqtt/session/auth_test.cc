@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/printable.h"
 #include "tests/mqtt/session/support.h"
 
 namespace millrace::mqtt {

@@ -209,6 +209,14 @@ TEST_P(ReceiveTest, TopicWithTooManyLevelsIsRefused) {
     EXPECT_TRUE(exchange.host.ended);
 }
 
+TEST_P(ReceiveTest, EmptyLevelsCountToo) {
+    exchange.publish("///", "x", 0);
+    EXPECT_EQ(exchange.host.published.size(), 1U);
+    exchange.publish("////", "x", 0);
+    EXPECT_EQ(exchange.host.published.size(), 1U);
+    EXPECT_TRUE(exchange.host.ended);
+}
+
 TEST_P(ReceiveTest, WhoReadsNoAnswersIsNotReadEither) {
     exchange.context.limits.outbox_bytes = 10;
     std::string pings;
