@@ -406,6 +406,8 @@ void Client::send_retained(const Subscription& subscription) {
     const bool authenticated = seat_->principal().authenticated();
     sessions_.broker().retained().match(subscription.filter, authenticated, [&](const MessagePtr& message) {
         if (!sessions_.broker().authoriser().may_receive(seat_->principal(), *message)) return;
+        if (subscription.no_local && is_written_by(*message, session_->client_id()))
+            return;  // [MQTT-3.8.3-3]
         if (seat_->replay() != nullptr && seat_->replay()->takes_retained(message)) return;
         Terms terms;
         terms.qos = std::min(subscription.qos, message->qos());

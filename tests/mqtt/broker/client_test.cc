@@ -40,6 +40,27 @@ TEST_P(ClientTest, MessagesTravelAtEveryQosBetweenShards) {
     EXPECT_EQ(publisher.count(PacketType::pubcomp), 1);
 }
 
+TEST(NoLocal, Mqtt_3_8_3_3_HoldsForRetainedMessages) {
+    TestServer server(1);
+    TestClient writer(server, 0);
+    writer.connect("writer");
+    writer.publish("kept", "mine", 0, 0, true);
+    server.turn();
+    writer.subscribe("kept", 0, true);
+    TestClient other(server, 0);
+    other.connect("other");
+    other.subscribe("kept", 0, true);
+    server.turn();
+    writer.read();
+    other.read();
+    EXPECT_THAT(writer.payloads(), testing::IsEmpty());
+    EXPECT_THAT(other.payloads(), ElementsAre("mine"));
+    writer.subscribe("kept", 0, false);
+    server.turn();
+    writer.read();
+    EXPECT_THAT(writer.payloads(), ElementsAre("mine"));
+}
+
 TEST_P(ClientTest, Mqtt_3_8_4_8_QosIsTheLowerOfBoth) {
     publisher.connect("publisher");
     subscriber.connect("subscriber");
