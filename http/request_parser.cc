@@ -61,8 +61,9 @@ RequestParser::Step RequestParser::head(ByteView bytes) {
     }
     if (error && error != beast_http::error::need_more) step.fault = fault_of(error);
     if (!step.complete || step.fault.status != 0) return step;
-    // RFC 9112 6.3: a request whose last coding is not `chunked` has no end that could be found.
-    if (!transfer_encoding_.empty() && !boost::beast::iequals(transfer_encoding_, "chunked")) {
+    // RFC 9112 6.3: a request whose last coding is not `chunked` has no end that could be found; with an
+    // empty list of codings, who reads it first and who reads it next could find different ones.
+    if (transfer_encoding_.data() != nullptr && !boost::beast::iequals(transfer_encoding_, "chunked")) {
         step.fault = {501, "the only transfer encoding understood here is chunked", {}};
     } else if (request_.host.data() == nullptr && !request_.http_1_0) {
         step.fault = {400, "an HTTP/1.1 request needs a Host header", {}};
@@ -146,7 +147,7 @@ void RequestParser::on_field_impl(Field field, Text name, Text value, Error& err
     }
     if (header != nullptr) {
         if (header->data() != nullptr) error = beast_http::error::bad_field;
-        *header = value;
+        *header = value.data() != nullptr ? value : Text("");
     } else if (field == Field::sec_websocket_protocol) {
         request_.websocket_protocols.push_back(value);
     } else if (field == Field::expect) {

@@ -51,6 +51,7 @@ TEST(PasswordFile, PutsAUserInAndLeavesTheOthers) {
     EXPECT_EQ(with_user("# c\na:1\nb:2\nc:3", "b", "h"), "# c\na:1\nb:h\nc:3\n");
     EXPECT_EQ(with_user("a:1\n", "b", "h"), "a:1\nb:h\n");
     EXPECT_EQ(with_user("b:1\nb:2\n#b:3\n", "b", "h"), "b:h\n#b:3\n") << "a user is there once";
+    EXPECT_EQ(with_user("a:1\r\r\nc:3\r\n", "b", "h"), "a:1\nc:3\nb:h\n") << "no line end is left half";
 }
 
 // Bug class 16: CVE-2018-12550, CVE-2018-12551.
