@@ -197,6 +197,7 @@ TEST_F(AcceptorTest, WithoutAProperHeaderNobodyComesIn) {
     EXPECT_EQ(shard_.counters().connections_total.value(), 0U);
 }
 
+// Bug class 22.
 TEST_F(AcceptorTest, WhoIsNoProxyIsRefusedThere) {
     listen({.endpoint = {.host = "::1"}, .behind_proxy = true});
     Peer stranger = connect_v6(acceptor_->port());
@@ -228,6 +229,7 @@ TEST_F(AcceptorTest, LimitsLookAtTheRealClient) {
     EXPECT_EQ(answer(four), "203.0.113.9:1 0");
 }
 
+// Bug class 24.
 TEST_F(AcceptorTest, ConnectionsInAllAndTheRateAreLimited) {
     config::Limits limits;
     limits.connections = 1;

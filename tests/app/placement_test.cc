@@ -31,6 +31,7 @@ TEST(Placement, TheShardWithTheFewestOpenConnectionsIsNext) {
     for (int i = 0; i < 3; ++i) EXPECT_EQ(placement.choose(), &second);
 }
 
+// Bug class 24.
 TEST(Placement, NobodyIsChosenAtTheLimit) {
     Shard only(0);
     Placement placement({&only}, 2);

@@ -238,6 +238,7 @@ TEST_F(SessionTest, WhoAnswersIsNotClosed) {
     EXPECT_FALSE(ada.closed_by_server());
 }
 
+// Bug class 24.
 TEST_F(SessionTest, SlowReaderIsClosedAndOthersGoOn) {
     config_.limits.outbox_bytes = 65'536;
     config_.channels[0].store = false;

@@ -183,6 +183,7 @@ TEST(Load, AListenerMayBeAMap) {
     EXPECT_EQ(config.listeners[3].anonymous, std::nullopt);
 }
 
+// Bug class 16.
 TEST(Load, AnonymousFollowsTheListenersUnlessItIsGiven) {
     EXPECT_TRUE(loaded("listeners: [mqtt://127.0.0.1:1]").allows_anonymous());
     EXPECT_FALSE(loaded("listeners: [mqtt://0.0.0.0:1]\nauth: {api_keys: [k]}").allows_anonymous());

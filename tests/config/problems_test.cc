@@ -202,6 +202,7 @@ TEST(Problems, ListenersThatTakeTheSameAddress) {
     EXPECT_THAT(problems("listeners: ['mqtt://127.0.0.1:0', 'http://127.0.0.1:0']"), IsEmpty());
 }
 
+// Bug class 16.
 TEST(Problems, APublicAddressNeedsAuth) {
     const std::string rest =
         " is a public address: give 'auth' API keys, tokens or passwords, or say plainly 'anonymous: true' "

@@ -71,6 +71,7 @@ TEST(WebSocketDecoder, JoinsFragmentsAroundControlFrames) {
     EXPECT_EQ(recorder.found, (std::vector<std::string>{"ping:p", "text:Hello"}));
 }
 
+// Bug class 3.
 TEST(WebSocketDecoder, EverySplitGivesTheSame) {
     const std::string bytes = client_frame(0x82, std::string(300, 'b')) + client_frame(0x01, "a\xC3") +
                               client_frame(0x80, "\xA9") + client_frame(0x8A, "") +
@@ -100,6 +101,7 @@ TEST(WebSocketDecoder, LongMessagesUseAllThreeLengthForms) {
     }
 }
 
+// Bug class 20.
 TEST(WebSocketDecoder, FailsWhatTheProtocolForbids) {
     EXPECT_EQ(failure_of("\x81\x05Hello"), CloseCode::protocol_error) << "not masked";
     EXPECT_EQ(failure_of(client_frame(0xC1, "x")), CloseCode::protocol_error) << "reserved bit";
@@ -121,6 +123,7 @@ TEST(WebSocketDecoder, FailsWhatTheProtocolForbids) {
         << "2^63";
 }
 
+// Bug class 20.
 TEST(WebSocketDecoder, TooLongIsKnownFromTheHeader) {
     EXPECT_EQ(failure_of(client_frame(0x81, std::string(1000, 'x'))), CloseCode::normal);
     EXPECT_EQ(failure_of(client_frame(0x81, std::string(1001, 'x'))), CloseCode::message_too_big);
@@ -135,6 +138,7 @@ TEST(WebSocketDecoder, TooLongIsKnownFromTheHeader) {
         << "control frames do not count";
 }
 
+// Bug class 20.
 TEST(WebSocketDecoder, NothingAfterCloseCounts) {
     Decoder decoder(1000);
     Recorder recorder;
@@ -143,6 +147,7 @@ TEST(WebSocketDecoder, NothingAfterCloseCounts) {
     EXPECT_EQ(recorder.found, std::vector<std::string>{"close:0:"});
 }
 
+// Bug class 20.
 TEST(WebSocketDecoder, RandomBytesNeverConsumeMoreThanThereIs) {
     std::mt19937 random(3);
     for (int round = 0; round < 20'000; ++round) {

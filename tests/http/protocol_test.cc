@@ -160,7 +160,7 @@ TEST_F(HttpProtocolTest, MalformedRequestsAreRefusedAndTheConnectionClosed) {
         {post + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", 400},
         {post + "Transfer-Encoding: gzip\r\n\r\n", 501},
         {post + "Transfer-Encoding:\r\nContent-Length: 4\r\n\r\nabcd", 501},
-        {post + "Content-Length: 4\r\nTransfer-Encoding:\r\n\r\nabcd", 501},
+        {post + "Content-Length: 4\r\nTransfer-Encoding:\r\n\r\nabcd", 400},
         {post + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
         {post + "Content-Length: 1073741824\r\n\r\n{", 413},
         {post + "Transfer-Encoding: chunked\r\n\r\n7fffffff\r\n{", 413},

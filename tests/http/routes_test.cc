@@ -42,6 +42,7 @@ TEST_F(HttpRoutesTest, UnknownPathsAre404AndWrongMethods405) {
     EXPECT_EQ(ask("OPTIONS * HTTP/1.1\r\nHost: here\r\n\r\n").status, 204);
 }
 
+// Bug class 27.
 TEST_F(HttpRoutesTest, CredentialsAreCheckedOnEveryRequest) {
     const std::string body = R"({"channel":"a","data":1})";
     for (const char* header : {"Authorization: Bearer wrong\r\n", "Authorization: Bearer \r\n",

@@ -60,6 +60,7 @@ INSTANTIATE_TEST_SUITE_P(, LogSuite, testing::Values(&sqlite_place), kName);
 INSTANTIATE_TEST_SUITE_P(, LogRange, testing::Values(&sqlite_place), kName);
 INSTANTIATE_TEST_SUITE_P(, SessionSuite, testing::Values(&sqlite_place), kName);
 
+// Bug class 26.
 TEST(SqliteBackend, MakesADirectoryForItsOwnerOnly) {
     SqlitePlace place;
     std::string why;
@@ -69,6 +70,7 @@ TEST(SqliteBackend, MakesADirectoryForItsOwnerOnly) {
     EXPECT_EQ(status.st_mode & 0777, 0700u);
 }
 
+// Bug class 26.
 TEST(SqliteBackend, SaysInOneLineWhatIsWrongWithTheFile) {
     TempDir directory;
     const std::string file = directory.path() / "not.db";
@@ -106,20 +108,21 @@ TEST(SqliteBackend, TakesTheRowsOfAnOlderSchemaAlong) {
         "create view messages as select 1;"
         "insert into channel(id, name) values (7, 'a');"
         "insert into message values (7, 1, 1000, 2, '\"one\"', null, null, null, null, null, null),"
-        " (7, 2, 2000, 10, '\"two\"', 'key', null, null, 60, 3, 4)");
+        " (7, 2, 2000, 2, '\"two\"', 'key', null, null, 60, 3, 4),"
+        " (7, 3, 3000, 10, '\"three\"', null, null, null, null, null, null)");
     const auto backend = place.open(why);
     ASSERT_TRUE(backend) << why;
     const Result<Page> page =
         (*backend)->open_reader()->read({.channel = "a", .after = 0, .before = {}, .limit = 10});
     ASSERT_TRUE(page);
-    ASSERT_EQ(page->messages.size(), 2U);
+    ASSERT_EQ(page->messages.size(), 3U);
     EXPECT_EQ(page->messages[1]->seq(), 2U);
     EXPECT_EQ(page->messages[1]->at_us(), 2000);
     EXPECT_EQ(page->messages[1]->id(), "key");
     EXPECT_EQ(page->messages[1]->audience().row_id, 4);
     EXPECT_EQ((*backend)->open_reader()->retained()->size(), 1U);
-    const std::vector<MessagePtr> next = {text_message("a", "3")};
-    EXPECT_THAT(seqs(*(*backend)->open_log()->append(next)), testing::ElementsAre(3));
+    const std::vector<MessagePtr> next = {text_message("a", "4")};
+    EXPECT_THAT(seqs(*(*backend)->open_log()->append(next)), testing::ElementsAre(4));
     EXPECT_EQ(place.sql("select seq, id, data from messages where seq = 2"), "2|key|\"two\"");
 }
 

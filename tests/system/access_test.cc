@@ -99,6 +99,7 @@ TEST_F(AccessTest, PasswordsOfMosquittosFilesAndOfOurs) {
     EXPECT_THAT(read_file(path("users.txt")), HasSubstr("bob:$argon2id$"));
 }
 
+// Bug class 14.
 TEST_F(AccessTest, TheListDecidesOnWritingAndReading) {
     EXPECT_EQ(publish(ada_, "room/a", "yes").error, "");
     EXPECT_THAT(publish(ada_, "room/secret", "no").error, HasSubstr("ot authorized"));
@@ -123,6 +124,7 @@ TEST_F(AccessTest, TheListDecidesOnWritingAndReading) {
     EXPECT_THAT(said + shared.process().error_text(), HasSubstr("denied"));
 }
 
+// Bug class 21.
 TEST_F(AccessTest, OneTokenOpensEveryDoor) {
     const std::string hero = token("7");
     // The list has no lines for a user "7" but its own pattern.
@@ -162,6 +164,7 @@ TEST_F(AccessTest, OneTokenOpensEveryDoor) {
     }
 }
 
+// Bug class 21.
 TEST_F(AccessTest, AnEventToOneUserReachesNobodyElse) {
     write_file(path("acl.txt"), "pattern readwrite room/#\n");
     server_->reload();
@@ -208,6 +211,7 @@ TEST_F(AccessTest, ABadTokenIsRefusedUnlessItsOwnerMayBeAnonymous) {
     EXPECT_TRUE(lenient.join("news/today"));
 }
 
+// Bug classes 14 and 23.
 TEST_F(AccessTest, WhatSighupReadsHoldsAtOnce) {
     MosquittoSub room(server_->mqtt_port(), {"-u", "ada", "-P", "lovelace", "-V", "mqttv5", "-t", "room/1"});
     ASSERT_TRUE(room.subscribed());
@@ -250,6 +254,7 @@ TEST_F(AccessTest, SighupReadsLimitsAndTheRealtimeKeyToo) {
     EXPECT_THAT(server_->log(), HasSubstr("needs a restart"));
 }
 
+// Bug class 17.
 TEST_F(AccessTest, AClientIdBelongsToTheUserWhoOpenedTheSession) {
     const auto subscribe = [this](std::vector<std::string> who) {
         who.insert(who.end(), {"-h", "127.0.0.1", "-p", std::to_string(server_->mqtt_port()), "-i", "lasting",
@@ -262,6 +267,7 @@ TEST_F(AccessTest, AClientIdBelongsToTheUserWhoOpenedTheSession) {
     EXPECT_EQ(subscribe(ada_), 0);
 }
 
+// Bug class 29.
 TEST_F(AccessTest, SecretsStayOutOfTheLog) {
     const std::string hero = token("7");
     EXPECT_EQ(publish(ada_, "room/1", "a").status, 0);
@@ -280,6 +286,7 @@ TEST_F(AccessTest, SecretsStayOutOfTheLog) {
         EXPECT_EQ(server_->log().find(secret), std::string::npos) << secret;
 }
 
+// Bug class 16.
 TEST_F(AccessTest, CheckReadsTheFilesToo) {
     write_file(path("acl.txt"), "user ada\ntopic wirte a\n");
     const Outcome checked =

@@ -76,6 +76,7 @@ TEST_P(BadBridgeTest, ProtocolErrorIsClose1002) {
     }
 }
 
+// Bug class 8.
 TEST_P(BadBridgeTest, TextThatIsNotUtf8IsClose1007) {
     EXPECT_EQ(close_code_after(websocket_frame(Opcode::text, "{\"action\":\"\xc3\x28\"}")), 1007);
 }
@@ -107,6 +108,7 @@ TEST_P(BadBridgeTest, ReservedTokensAndBadHandshakesAreRefused) {
               403);
 }
 
+// Bug class 30.
 TEST_P(BadBridgeTest, DeeplyNestedPayloadIsHarmless) {
     BridgeClient ada = connect();
     ASSERT_TRUE(ada.join("room"));

@@ -97,6 +97,7 @@ TEST_P(BadHttpTest, UnknownRouteAndWrongMethod) {
     expect_works();
 }
 
+// Bug class 27.
 TEST_P(BadHttpTest, BadPathsAndQueriesOfHistory) {
     HttpConnection connection(server().http_port());
     for (const char* target :
@@ -127,6 +128,7 @@ TEST_P(BadHttpTest, BadRequestLineAndHeaders) {
 }
 
 // RFC 9112 6.3: the two framings together are how one request is smuggled behind another.
+// Bug class 27.
 TEST_P(BadHttpTest, ContentLengthWithTransferEncodingIsRefused) {
     HttpConnection connection(server().http_port());
     connection.socket().send(
@@ -139,6 +141,7 @@ TEST_P(BadHttpTest, ContentLengthWithTransferEncodingIsRefused) {
     expect_works();
 }
 
+// Bug class 27.
 TEST_P(BadHttpTest, HeaderTooLargeIs431) {
     const HttpAnswer answer =
         raw("GET /healthz HTTP/1.1\r\nHost: a\r\nX-Large: " + std::string(65536, 'x') + "\r\n\r\n");

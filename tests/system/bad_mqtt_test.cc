@@ -189,6 +189,7 @@ class BadMqttTest : public SystemTest {
     }
 };
 
+// Bug class 6.
 TEST_P(BadMqttTest, BadFirstPacketEndsTheConnectionOnly) {
     Bystander bystander(server().mqtt_port());
     for (const BadPacket& bad : bad_first_packets()) {
@@ -203,6 +204,7 @@ TEST_P(BadMqttTest, BadFirstPacketEndsTheConnectionOnly) {
     EXPECT_TRUE(bystander.works());
 }
 
+// Bug classes 6 and 8.
 TEST_P(BadMqttTest, BadLaterPacketEndsTheConnectionOnly) {
     Bystander bystander(server().mqtt_port());
     for (const int level : {kMqtt311, kMqtt5}) {
@@ -214,6 +216,7 @@ TEST_P(BadMqttTest, BadLaterPacketEndsTheConnectionOnly) {
     EXPECT_TRUE(bystander.works());
 }
 
+// Bug class 30.
 TEST_P(BadMqttTest, TruncatedPacketsAndResetsAreSurvived) {
     Bystander bystander(server().mqtt_port());
     const std::string conversation = mqtt_connect(kMqtt5, "cut") + mqtt_subscribe(kMqtt5, 1, "cut/#", 2) +
@@ -235,6 +238,7 @@ TEST_P(BadMqttTest, PacketByteByByteIsFine) {
     while (!socket.received().ends_with("\xd0\0"s)) ASSERT_TRUE(socket.receive(deadline)) << "no PINGRESP";
 }
 
+// Bug class 1.
 TEST_P(BadMqttTest, WhoNeverSendsConnectIsDisconnected) {
     const TestStore other(GetParam());
     Server impatient(other.url(), "limits: {connect_timeout: 1s}\n");

@@ -43,6 +43,7 @@ class BadStartTest : public testing::Test {
     TempDir directory_;
 };
 
+// Bug class 16.
 TEST_F(BadStartTest, EveryMistakeInTheYamlIsReportedWithItsPlace) {
     const std::string yaml =
         "listenrs: []\nthreads: many\nlimits: {http_body_bytes: -3}\nchannels:\n  - match: 'a/#/b'\n    "
@@ -89,6 +90,7 @@ TEST_F(BadStartTest, SqliteWhereNothingCanBeWritten) {
                     "file/millrace.db");
 }
 
+// Bug class 26.
 TEST_F(BadStartTest, SqliteFileThatIsNoDatabase) {
     write_file(directory_.path() / "millrace.db", std::string(8192, 'x'));
     expect_one_line(serve(free_listeners() + "store: {url: \"sqlite:millrace.db\"}\n"), "millrace.db");

@@ -174,6 +174,7 @@ TEST_P(BridgeTest, MessageToAChannelNeverJoinedReachesItsMembers) {
     EXPECT_EQ(at_path(passer_by.next(Deadline(kPatience)), "payload"), "fence");
 }
 
+// Bug class 24.
 TEST_P(BridgeTest, WhoHasLeftReceivesNothingMore) {
     BridgeClient ada = connect();
     ASSERT_TRUE(ada.join("room"));

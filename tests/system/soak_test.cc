@@ -219,6 +219,7 @@ class SoakTest : public testing::Test {
     std::atomic<const char*> failure_{nullptr};
 };
 
+// Bug class 18.
 TEST_F(SoakTest, SixteenClientsFightForOneId) {
     // Nobody leaves the fight before it is decided, so that no round is missing a fighter.
     std::barrier<> decided(kFighters);
@@ -228,6 +229,7 @@ TEST_F(SoakTest, SixteenClientsFightForOneId) {
     expect_served();
 }
 
+// Bug class 18.
 TEST_F(SoakTest, ManyComeAndVanish) {
     const auto id = [](unsigned number) { return "c" + std::to_string(number); };
     run_threads(kFighters, [&](Chance& chance) { visit(chance, id(chance.below(kCrowdIds))); });

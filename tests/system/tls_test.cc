@@ -193,6 +193,7 @@ TEST_F(TlsTest, FetchAndWebSocketsOfNode) {
     EXPECT_TRUE(client.next("closed"));
 }
 
+// Bug class 23.
 TEST_F(TlsTest, CertificatesAreReloadedAndNobodyIsDropped) {
     MosquittoSub stays(tls_, trusting({"-t", "a"}));
     ASSERT_TRUE(stays.subscribed());
@@ -242,6 +243,7 @@ TEST_F(TlsTest, ASocketThatAKilledServerLeftIsReplaced) {
     server_->start();
 }
 
+// Bug class 22.
 TEST_F(TlsTest, ProxiesAreBelievedWhereTheyAreTrusted) {
     const auto answer = [](TcpSocket& socket) {
         socket.receive(Deadline(kPatience));

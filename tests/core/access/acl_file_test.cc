@@ -106,6 +106,7 @@ TEST(AclFile, ABlankInATopicNeedsAnAccessWord) {
     EXPECT_EQ(rights(acl("topic read a b\n"), who(""), "a b"), "r");
 }
 
+// Bug class 16.
 TEST(AclFile, WhatIsBrokenIsSaidWithItsLine) {
     EXPECT_EQ(problem(""), "acl: there is no rule in it");
     EXPECT_EQ(problem("# only a comment\n\n"), "acl: there is no rule in it");
@@ -134,6 +135,7 @@ TEST(AclFile, NamesNeverWidenAPattern) {
     EXPECT_EQ(rights(list, who("%c", "evil"), "u/%c/x"), "rw");
 }
 
+// Bug class 15.
 TEST(AclFile, ANameThatCannotBePutInDoesNotGetRoundADenial) {
     const AclFile list = acl("pattern readwrite #\npattern deny u/%u/secret\n");
     EXPECT_EQ(rights(list, who("ada"), "u/ada/secret"), "-");

@@ -111,6 +111,7 @@ TEST(AuthoriserTest, TheFirstRuleThatFitsGoverns) {
     EXPECT_FALSE(authoriser.rule_for("d").store);
 }
 
+// Bug class 16.
 TEST(AuthoriserTest, WithoutARuleOnlyABackendMay) {
     const Authoriser authoriser(config_of({{.match = "a"}}));
     for (const Kind kind : {Kind::anonymous, Kind::user}) {

@@ -62,6 +62,7 @@ TEST(FiltersTest, OverlapAndCoverAgreeWithBruteForce) {
     }
 }
 
+// Bug class 13.
 TEST(FiltersTest, ShareIsTakenOff) {
     EXPECT_EQ(without_share("$share/group/a/#"), "a/#");
     EXPECT_EQ(without_share("$share/group//a"), "/a");

@@ -35,12 +35,14 @@ TEST(Answer, NoComesWithItsReason) {
     }
 }
 
+// Bug class 28.
 TEST(Answer, ALongReasonIsCutBetweenCharacters) {
     std::string body = R"({"allow":false,"reason":")" + std::string(511, 'a');
     body += "ö\"}";
     EXPECT_EQ(read_answer(200, body, kJoin).reason, std::string(511, 'a'));
 }
 
+// Bug class 28.
 TEST(Answer, EverythingElseIsAFailure) {
     for (const unsigned status : {100U, 199U, 300U, 301U, 307U, 400U, 401U, 404U, 500U, 503U})
         EXPECT_EQ(outcome(status, R"({"allow":true})"), Outcome::bad_answer) << status;

@@ -96,6 +96,7 @@ TEST_F(CallerTest, AFreshConnectionThatIsClosedIsAFailure) {
     EXPECT_EQ(backend.connections(), 1) << "it is asked once";
 }
 
+// Bug class 28.
 TEST_F(CallerTest, AnAnswerThatHasBegunIsNotAskedForAgain) {
     ScriptedBackend backend([](const Request&, int, int request) {
         return request == 1 ? ScriptedBackend::say("")
@@ -107,6 +108,7 @@ TEST_F(CallerTest, AnAnswerThatHasBegunIsNotAskedForAgain) {
     EXPECT_EQ(backend.connections(), 1);
 }
 
+// Bug class 28.
 TEST_F(CallerTest, WhoeverDoesNotAnswerInTimeHasSaidNo) {
     ScriptedBackend backend([](const Request& request, int, int) {
         return request.target() == "/silent" ? Reply{.bytes = "", .stay_silent = true}
@@ -138,6 +140,7 @@ TEST_F(CallerTest, NobodyThereIsANo) {
     EXPECT_EQ(ask_and_wait("http://name.invalid/").outcome, Outcome::unreachable);
 }
 
+// Bug class 28.
 TEST_F(CallerTest, TooLargeAnAnswerIsANo) {
     ScriptedBackend backend(
         [](const Request&, int, int) { return ScriptedBackend::say(std::string(2000, ' ')); });
@@ -146,6 +149,7 @@ TEST_F(CallerTest, TooLargeAnAnswerIsANo) {
     EXPECT_EQ(ask_and_wait(backend.url()).outcome, Outcome::too_large);
 }
 
+// Bug class 28.
 TEST_F(CallerTest, RedirectsAreNotFollowed) {
     ScriptedBackend backend([&](const Request&, int, int) {
         return Reply{"HTTP/1.1 307 Temporary Redirect\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"};
@@ -191,6 +195,7 @@ TEST_F(CallerTest, HttpsIsAskedOnlyWhereTheCertificateIsTrusted) {
     EXPECT_TRUE(ask_and_wait(named).allowed()) << "the name is in the certificate, too";
 }
 
+// Bug class 28.
 TEST_F(CallerTest, TheCertificateHasToBeForTheAddress) {
     const testing::Certificates certificates;
     certificates.issue("backend", "backend");

@@ -187,6 +187,7 @@ void pour(const std::string& prefix, int qos, std::uint32_t seed) {
     }
 }
 
+// Bug class 18.
 TEST(TakeOverUnderLoad, NothingIsLostOrDisordered) {
     for (std::uint32_t seed = 1; seed <= 20; ++seed) {
         pour("live/", 1, seed);
@@ -201,6 +202,7 @@ TEST(TakeOverUnderLoad, StoredChannelsKeepTheirSequence) {
     }
 }
 
+// Bug class 18.
 TEST(TakeOverFight, SixteenClientsFightForOneId) {
     TestServer server(2);
     std::mt19937 random(7);
@@ -230,6 +232,7 @@ TEST(TakeOverFight, SixteenClientsFightForOneId) {
         [&] { return server.shard(0).connections().size() + server.shard(1).connections().size() == 1; }));
 }
 
+// Bug class 18.
 TEST(TakeOverFight, ShardsOnThreadsOfTheirOwn) {
     TestServer server(2);
     std::vector<int> descriptors;

@@ -136,6 +136,7 @@ TEST_P(ClientTest, StoredMessagesAreAcknowledgedAndDeliveredAfterTheCommit) {
         EXPECT_EQ(subscriber.messages[static_cast<std::size_t>(i)].payload, std::to_string(i + 1));
 }
 
+// Bug class 1.
 TEST_P(ClientTest, Mqtt_3_1_4_5_SilenceBeforeConnectIsEnded) {
     TestServer quick(
         1, [](config::Config& config) { config.limits.connect_timeout = std::chrono::milliseconds(50); });

@@ -67,6 +67,7 @@ TEST_F(WebSocketTest, WhatATurnWritesLeavesAsOneBinaryFrame) {
     EXPECT_EQ(frames[0].second.substr(frames[0].second.size() - 2), std::string("\xD0\x00", 2));
 }
 
+// Bug class 3.
 TEST_F(WebSocketTest, Mqtt_6_0_0_2_PacketsMayBeSplitAnywhere) {
     std::string bytes;
     for (const char byte : hello.text()) bytes += masked_frame(2, {&byte, 1});

@@ -79,6 +79,7 @@ struct Limits {
 
 class RetainedMapAgainstNaive : public ::testing::TestWithParam<Limits> {};
 
+// Bug class 19.
 TEST_P(RetainedMapAgainstNaive, KeepsAndFindsTheSame) {
     const Limits limits = GetParam();
     RandomTopics random(limits.seed);
@@ -181,6 +182,7 @@ TEST(RetainedMap, KeepsTheLastMessageAndForgetsOnAnEmptyOne) {
     EXPECT_EQ(map.size(), 0U);
 }
 
+// Bug class 19.
 TEST(RetainedMap, AFullMapTakesReplacementsButNoNewTopic) {
     RetainedMap map(2, kPlenty);
     EXPECT_TRUE(map.update(retained("a", "1")));

@@ -197,6 +197,7 @@ TEST(SubscriptionIndex, SubscribingAgainReplacesTheOptions) {
 }
 
 // [MQTT-4.7.2-1]
+// Bug class 11.
 TEST(SubscriptionIndex, WildcardsInTheFirstLevelMissReservedTopics) {
     SubscriptionIndex index;
     Somebody everything;
@@ -295,6 +296,7 @@ std::size_t heap_in_use() {
     return info.uordblks + info.hblkhd;
 }
 
+// Bug class 25.
 TEST(SubscriptionIndex, WhatIsRemovedLeavesNoMemoryBehind) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "sanitizers have a heap of their own";

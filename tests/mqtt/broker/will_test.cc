@@ -83,6 +83,7 @@ TEST_P(WillTest, SessionExpiresAtItsOwnTimeAfterTheDelay) {
     EXPECT_EQ(server.sum(&Counters::sessions), 1U);
 }
 
+// Bug class 7.
 TEST_P(WillTest, SessionEndComesBeforeALongerDelay) {
     connect(first, false, 10, 100);
     lose(first);
@@ -113,6 +114,7 @@ TEST_P(WillTest, Mqtt_3_1_3_9_ResumingTheSessionCancelsIt) {
     EXPECT_THAT(wills(), ElementsAre("gone"));
 }
 
+// Bug class 7.
 TEST_P(WillTest, Mqtt_3_1_3_9_TakeOverCancelsIt) {
     connect(first, false, 100, 10);
     connect(second, false, 100, 10);

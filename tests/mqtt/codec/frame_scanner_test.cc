@@ -56,6 +56,7 @@ TEST(FrameScanner, ReadsAllLengthsOfTheRemainingLength) {
     }
 }
 
+// Bug class 2.
 TEST(FrameScanner, RefusesARemainingLengthOfFiveBytes) {
     for (const Version version : {Version::v31, Version::v311, Version::v5}) {
         const Scan too_long = scan(wire("30 ff ff ff ff"), version);
@@ -65,6 +66,7 @@ TEST(FrameScanner, RefusesARemainingLengthOfFiveBytes) {
     }
 }
 
+// Bug class 2.
 TEST(FrameScanner, Mqtt_1_5_5_1_PaddedLengthIsMalformedIn5Only) {
     for (const auto* bytes : {"c0 80 00", "c0 80 80 00", "c0 80 80 80 00", "40 82 00 00 01"}) {
         EXPECT_EQ(scan(wire(bytes), Version::v5).status, ScanStatus::error) << bytes;
@@ -75,6 +77,7 @@ TEST(FrameScanner, Mqtt_1_5_5_1_PaddedLengthIsMalformedIn5Only) {
     EXPECT_TRUE(scan(wire("c0 00")).frame.minimal_length);
 }
 
+// Bug class 1.
 TEST(FrameScanner, TooLargeShowsBeforeTheBodyArrives) {
     const Scan refused = scan(wire("30 80 01"), Version::v5, 130);
     ASSERT_EQ(refused.status, ScanStatus::error);

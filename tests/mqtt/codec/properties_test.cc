@@ -57,6 +57,7 @@ const std::vector<Row>& rows() {
     return kRows;
 }
 
+// Bug class 5.
 TEST(PropertyMatrix, EveryIdentifierInEveryPacket) {
     for (const Row& row : rows()) {
         for (const char side : std::string(row.senders)) {
@@ -75,6 +76,7 @@ TEST(PropertyMatrix, EveryIdentifierInEveryPacket) {
     }
 }
 
+// Bug class 5.
 TEST(PropertyMatrix, UnknownIdentifiersAreMalformedEverywhere) {
     for (const Row& row : rows()) {
         for (unsigned id = 0; id < 256; ++id) {
@@ -86,6 +88,7 @@ TEST(PropertyMatrix, UnknownIdentifiersAreMalformedEverywhere) {
     }
 }
 
+// Bug class 5.
 TEST(PropertyMatrix, NothingAppearsTwiceButUserPropertiesAndSubscriptionIdentifiers) {
     for (const Row& row : rows()) {
         const Sender sender = row.senders[0] == 'c' ? Sender::client : Sender::server;
@@ -102,6 +105,7 @@ TEST(PropertyMatrix, NothingAppearsTwiceButUserPropertiesAndSubscriptionIdentifi
     }
 }
 
+// Bug class 5.
 TEST(PropertyMatrix, EveryValueCutShortIsMalformed) {
     for (const Row& row : rows()) {
         const Sender sender = row.senders[0] == 'c' ? Sender::client : Sender::server;

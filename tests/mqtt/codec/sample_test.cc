@@ -47,6 +47,7 @@ TEST_P(SampleTest, DecodesAndEncodesToTheSameBytes) {
     EXPECT_EQ(hex(reencode(scan.frame, GetParam().version, GetParam().sender)), hex(bytes));
 }
 
+// Bug class 4.
 TEST_P(SampleTest, IsRefusedWhenCutBeforeItsLastNeededByte) {
     const std::string body = wire(GetParam().body);
     const std::size_t shortest = GetParam().is_fixed ? body.size() : GetParam().shortest;
@@ -61,6 +62,7 @@ TEST_P(SampleTest, IsRefusedWhenCutBeforeItsLastNeededByte) {
     }
 }
 
+// Bug classes 4 and 30.
 TEST_P(SampleTest, SurvivesEveryChangedByte) {
     const std::string body = wire(GetParam().body);
     for (std::size_t at = 0; at < body.size(); ++at) {

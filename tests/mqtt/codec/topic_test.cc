@@ -17,6 +17,7 @@ TEST(TopicName, TakesWhatIsLegal) {
     }
 }
 
+// Bug class 9.
 TEST(TopicName, Mqtt_4_7_3_1_NeedsACharacter) {
     EXPECT_EQ(check_topic_name(""), TopicFault::empty);
 }
@@ -76,6 +77,7 @@ TEST(SharedSubscription, Mqtt_4_8_2_2_GroupIsPlainAndAFilterFollows) {
     }
 }
 
+// Bug class 13.
 TEST(SharedSubscription, IsCutIntoGroupAndFilter) {
     const auto shared = parse_shared("$share/group/a/+/#");
     ASSERT_TRUE(shared);
@@ -142,6 +144,7 @@ TEST(TopicMatches, ExamplesOfTheSpecification) {
     EXPECT_FALSE(topic_matches("ACCOUNTS", "Accounts"));
 }
 
+// Bug class 11.
 TEST(TopicMatches, Mqtt_4_7_2_1_LeadingWildcardsMissDollarTopics) {
     EXPECT_FALSE(topic_matches("#", "$SYS/x"));
     EXPECT_FALSE(topic_matches("+/monitor/Clients", "$SYS/monitor/Clients"));

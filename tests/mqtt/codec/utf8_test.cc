@@ -40,6 +40,7 @@ TEST(Utf8, Mqtt_1_5_4_2_RefusesNulAtEveryPosition) {
     }
 }
 
+// Bug class 8.
 TEST(Utf8, AgreesWithTheDefinitionOnEveryCodePoint) {
     for (unsigned point = 1; point <= 0x110000; ++point) {
         std::string text;

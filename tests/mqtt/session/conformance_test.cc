@@ -307,6 +307,7 @@ TEST_P(ConformanceTest, Mqtt_2_2_1_5_AcknowledgementsHaveTheIdOfTheirPublish) {
     EXPECT_EQ(exchange.sent_bytes(), "\x70\x02\x23\x45");
 }
 
+// Bug class 10.
 TEST_P(ConformanceTest, WillTopicKeepsToTheLimitsOfTopics) {
     exchange.context.limits.topic_levels = 3;
     Connect connect;

@@ -66,6 +66,7 @@ TEST_P(ConnectTest, PacketsWaitUntilTheConnectIsAnswered) {
     EXPECT_EQ(exchange.unread(), 0U);
 }
 
+// Bug class 6.
 TEST_P(ConnectTest, ServerPacketsFromAClientAreProtocolErrors) {
     exchange.connect();
     exchange.sent();

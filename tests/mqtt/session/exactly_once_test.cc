@@ -228,6 +228,7 @@ class ExactlyOnceTest : public testing::TestWithParam<Version> {};
 INSTANTIATE_TEST_SUITE_P(Versions, ExactlyOnceTest, testing::Values(Version::v311, Version::v5),
                          name_of_version);
 
+// Bug class 12.
 TEST_P(ExactlyOnceTest, NothingIsLostAndQos2ArrivesOnceWhereverTheConnectionBreaks) {
     for (std::uint32_t seed = 1; seed <= 100; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));

@@ -190,6 +190,7 @@ TEST_P(ReceiveTest, Mqtt_3_3_4_7_ReceiveMaximumIsKept) {
     EXPECT_EQ(exchange.host.published.size(), 4U);
 }
 
+// Bug class 12.
 TEST_P(ReceiveTest, ReceiveMaximumCountsUnreleasedQos2) {
     for (std::uint16_t round = 0; round < 20; ++round) {
         exchange.publish("a", "x", 2, 1);
@@ -201,6 +202,7 @@ TEST_P(ReceiveTest, ReceiveMaximumCountsUnreleasedQos2) {
     EXPECT_EQ(exchange.host.ended, exchange.v5());
 }
 
+// Bug class 10.
 TEST_P(ReceiveTest, TopicWithTooManyLevelsIsRefused) {
     exchange.publish("a/b/c/d", "x", 0);
     EXPECT_EQ(exchange.host.published.size(), 1U);
@@ -217,6 +219,7 @@ TEST_P(ReceiveTest, EmptyLevelsCountToo) {
     EXPECT_TRUE(exchange.host.ended);
 }
 
+// Bug class 24.
 TEST_P(ReceiveTest, WhoReadsNoAnswersIsNotReadEither) {
     exchange.context.limits.outbox_bytes = 10;
     std::string pings;

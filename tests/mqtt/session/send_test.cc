@@ -162,12 +162,14 @@ TEST_P(SendTest, QueueOverItsLimitDropsTheNewestAndCounts) {
     EXPECT_THAT(payloads(), ElementsAre("0", "1", "2"));
 }
 
+// Bug class 24.
 TEST_P(SendTest, QueueIsLimitedInBytesToo) {
     exchange.context.limits.queue_bytes = make_message("a", std::string(100, 'x'), 1)->footprint() * 2;
     for (int i = 0; i < 5; ++i) exchange.deliver("a", std::string(100, 'x'), 1);
     EXPECT_EQ(exchange.counters.dropped_queue_full.value(), 1U);
 }
 
+// Bug class 24.
 TEST_P(SendTest, SlowReaderLosesQos0AndKeepsQos1) {
     exchange.context.limits.outbox_bytes = 50;
     exchange.deliver("a", std::string(60, 'x'), 0);

@@ -64,6 +64,7 @@ TEST_P(SubscribeTest, SharedSubscriptionIsGrantedAndGetsNothingRetained) {
     EXPECT_EQ(shared[1]->filter, "$share/h/a");
 }
 
+// Bug class 13.
 TEST_P(SubscribeTest, Mqtt_4_8_2_1_And_4_8_2_2_IllFormedShareEndsTheConnection) {
     for (const std::string_view filter :
          {"$share/", "$share/g", "$share/g/", "$share//a", "$share/g+/a", "$share/#/a", "$share/g/a#"}) {
@@ -89,6 +90,7 @@ TEST(SubscribeTest5, Mqtt_3_8_3_4_NoLocalOnASharedSubscriptionIsAProtocolError) 
     EXPECT_TRUE(exchange.host.ended);
 }
 
+// Bug class 25.
 TEST_P(SubscribeTest, SubscriptionsAreLimited) {
     exchange.context.limits.subscriptions = 2;
     EXPECT_EQ(code_for("a"), ReasonCode::granted_qos1);
@@ -127,6 +129,7 @@ TEST_P(SubscribeTest, FiltersOfOnePacketAreLimited) {
     EXPECT_EQ(exchange.host.subscribed.size(), 3U);
 }
 
+// Bug class 10.
 TEST_P(SubscribeTest, FilterWithTooManyLevelsIsRefused) {
     exchange.context.limits.topic_levels = 3;
     EXPECT_EQ(code_for("a/b/c/d"), failure(ReasonCode::topic_filter_invalid));
