@@ -143,7 +143,7 @@ void add_retained_cases(Cases& cases) {
                          return repeat(
                              [map = std::move(map)] {
                                  std::size_t found = 0;
-                                 map->match("site/#", [&](const MessagePtr&) { ++found; });
+                                 map->match("site/#", false, [&](const MessagePtr&) { ++found; });
                                  benchmark::DoNotOptimize(found);
                              },
                              kFilters);
