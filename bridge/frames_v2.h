@@ -39,7 +39,7 @@ struct JoinAck {
     std::string cursor;      ///< where what follows begins; empty: the channel has no positions
     bool asked = false;      ///< the reader wants to resume, or may want to: it is told whether it does
     bool resumed = false;    ///< everything behind its position follows
-    std::string first = {};  ///< not resumed: behind which position it goes on; empty: the channel has none
+    std::string first = {};  ///< not resumed: the first position that follows; empty: the channel has none
     std::string_view reason = {};  ///< its position is lost: why, as a code word
 };
 void append_join(ByteBuffer& out, const JoinAck& ack);

@@ -21,7 +21,9 @@ ReadablePage::ReadablePage(store::Range range, access::PrincipalPtr principal, L
       principal_(std::move(principal)),
       limits_(limits),
       forward_(range_.after || range_.since_us),
-      wanted_(range_.limit) {}
+      wanted_(range_.limit) {
+    range_.limit = static_cast<std::uint32_t>(std::min<std::size_t>(range_.limit, limits_.scan_messages));
+}
 
 bool ReadablePage::add(store::Page page) {
     first_ = page.first;

@@ -25,12 +25,12 @@ void Machine::on_connect(const Frame& frame) {
         return refuse_undecoded({ReasonCode::client_identifier_not_valid, "the client id is too long"},
                                 connect->version);
     }
+    remember(*connect);
     const TopicLimits topics{context_.limits.topic_bytes, context_.limits.topic_levels};
     if (connect->will && check_topic_name(connect->will->topic, topics) != TopicFault::none) {
         return refuse_undecoded({ReasonCode::topic_name_invalid, "the will topic is too long"},
                                 connect->version);
     }
-    remember(*connect);
     state_ = State::connecting;
     if (host_.wants_trace(*connect)) {
         traced_ = true;

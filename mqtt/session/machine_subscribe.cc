@@ -91,7 +91,7 @@ void Machine::send_retained(const std::vector<std::string_view>& filters) {
 }
 
 /// One for all its codes: of the first that has something to say, unless more is known. Left out where the
-/// client has no room for it [MQTT-3.9.2-2] [MQTT-3.11.2-1].
+/// client has no room for it [MQTT-3.9.2-1] [MQTT-3.11.2-1].
 Properties Machine::reason_of(const LateAnswer& answer) {
     const auto refused = std::ranges::find_if(
         answer.codes, [&](ReasonCode code) { return !refusal_text(answer.type, code).empty(); });

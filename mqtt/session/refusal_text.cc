@@ -8,7 +8,7 @@ std::string_view of_connection(ReasonCode code) {
         case ReasonCode::unsupported_protocol_version:
             return "this listener does not speak that version of MQTT";
         case ReasonCode::client_identifier_not_valid:
-            return "the client identifier is empty or malformed";
+            return "the client identifier is empty, malformed or longer than `limits.client_id_bytes`";
         case ReasonCode::bad_user_name_or_password:
             return "the user name or the password is wrong";
         case ReasonCode::not_authorized:

@@ -170,6 +170,24 @@ TEST(Reasons, ConnackHasOneToo) {
     EXPECT_TRUE(narrow.connack().properties.empty());
 }
 
+// [MQTT-3.1.2-24]: also where the CONNECT is refused before anybody is asked.
+TEST(Reasons, ARefusedWillLeavesRoomToo) {
+    Exchange exchange(Version::v5);
+    ByteBuffer raw;
+    PropertyWriter writer(raw);
+    writer.integer(PropertyId::maximum_packet_size, 20);
+    Connect connect;
+    connect.client_id = "client";
+    connect.properties = writer.properties();
+    const std::string topic(200, '/');
+    connect.will = Will{};
+    connect.will->topic = topic;
+    exchange.connect_with(connect);
+    const SentPacket packet = exchange.only();
+    EXPECT_EQ(packet.connack().code, ReasonCode::topic_name_invalid);
+    EXPECT_LE(packet.bytes.size(), 20U);
+}
+
 // The 3.x packets have no room for words.
 TEST(Reasons, OlderVersionsGetTheirBytes) {
     Exchange exchange(Version::v311);
