@@ -93,6 +93,12 @@ HttpAnswer HttpConnection::read_answer(Clock::duration patience) {
 
 HttpAnswer HttpConnection::request(std::string_view method, std::string_view target, std::string_view body,
                                    std::string_view headers) {
+    send_request(method, target, body, headers);
+    return read_answer();
+}
+
+void HttpConnection::send_request(std::string_view method, std::string_view target, std::string_view body,
+                                  std::string_view headers) {
     std::string bytes;
     bytes.append(method)
         .append(" ")
@@ -102,7 +108,6 @@ HttpAnswer HttpConnection::request(std::string_view method, std::string_view tar
     if (!body.empty() || method == "POST") bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     bytes.append("\r\n").append(body);
     socket_.send(bytes);
-    return read_answer();
 }
 
 HttpAnswer HttpConnection::post(std::string_view target, const boost::json::value& body) {

@@ -28,6 +28,9 @@ class HttpConnection {
 
     HttpAnswer request(std::string_view method, std::string_view target, std::string_view body = {},
                        std::string_view headers = "Content-Type: application/json\r\n");
+    /// Only sends; the answer is there for read_answer().
+    void send_request(std::string_view method, std::string_view target, std::string_view body = {},
+                      std::string_view headers = "Content-Type: application/json\r\n");
     HttpAnswer post(std::string_view target, const boost::json::value& body);
     /// The next answer on the connection, to whatever was sent.
     HttpAnswer read_answer(Clock::duration patience = kPatience);
