@@ -32,8 +32,9 @@ struct Row {
     bool nameable = true;  ///< such channels can exist here
 
     /// Whether it became a rule that fits all channels of another.
-    bool covers(const Row& other) const {
-        if (!lost.empty()) return false;
+    bool covers(const Row& other) const { return lost.empty() && governed(other); }
+    /// Whether it stood for all channels of another over there.
+    bool governed(const Row& other) const {
         return exact ? other.exact && other.prefix == prefix : other.prefix.starts_with(prefix);
     }
 };
@@ -235,8 +236,9 @@ class Importer {
             if (row.exact || row.prefix.size() < 2 || !row.lost.empty()) continue;
             Row parent;
             parent.prefix = row.prefix.substr(0, row.prefix.size() - 1);
-            const auto covers = [&](const Row& other) { return other.covers(parent); };
-            const auto governs = std::ranges::find_if(rows_, covers);
+            // Also a row of which no rule could be made: of this one channel it can.
+            const auto governs =
+                std::ranges::find_if(rows_, [&](const Row& other) { return other.governed(parent); });
             if (governs == rows_.end() || governs->exact) continue;
             config::ChannelRule both = row.rule;
             narrow(both, governs->rule);

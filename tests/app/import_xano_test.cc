@@ -147,6 +147,15 @@ TEST(ImportXano, AParentOfNestedChannelsKeepsTheStricterRuleItHad) {
     EXPECT_TRUE(config.channels[0].presence);
 }
 
+TEST(ImportXano, AParentKeepsTheRuleOfARowThatIsNotTakenOver) {
+    const config::Config config = partly(import_xano(R"({"channels": [
+        {"pattern": "cha*", "wildcard": true}, {"pattern": "chat/*", "wildcard": true, "anonymous_clients": true}]})"));
+    ASSERT_THAT(config.channels, SizeIs(2));
+    EXPECT_EQ(config.channels[0].match, "chat");
+    EXPECT_FALSE(config.channels[0].anonymous);
+    EXPECT_TRUE(config.channels[1].anonymous);
+}
+
 /// A configuration without rules has one that lets in everybody.
 TEST(ImportXano, NothingIsOpenThatWasNot) {
     constexpr std::string_view kOpen =

@@ -1,6 +1,7 @@
 // Reason Strings: every refusal has one, for whoever wants it and takes a packet with it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <optional>
 
 #include "tests/mqtt/session/support.h"
 
@@ -77,6 +78,19 @@ Properties properties_of(const SentPacket& packet) {
     return packet.ack().properties;
 }
 
+/// CONNECT with one property.
+void connect_with(Exchange& exchange, PropertyId property, std::uint32_t value,
+                  std::optional<Will> will = {}) {
+    ByteBuffer raw;
+    PropertyWriter writer(raw);
+    writer.integer(property, value);
+    Connect connect;
+    connect.client_id = "client";
+    connect.properties = writer.properties();
+    connect.will = will;
+    exchange.connect_with(connect);
+}
+
 class ReasonTest : public testing::TestWithParam<Refusal> {
   protected:
     ReasonTest() : exchange_(Version::v5, limits()) {}
@@ -87,13 +101,7 @@ class ReasonTest : public testing::TestWithParam<Refusal> {
         return limits;
     }
     void connect(PropertyId property, std::uint32_t value) {
-        ByteBuffer raw;
-        PropertyWriter writer(raw);
-        writer.integer(property, value);
-        Connect connect;
-        connect.client_id = "client";
-        connect.properties = writer.properties();
-        exchange_.connect_with(connect);
+        connect_with(exchange_, property, value);
         exchange_.sent();
     }
     /// What the refusal is answered with.
@@ -148,13 +156,7 @@ TEST(Reasons, SuccessNeedsNone) {
 SentPacket refused_connack(std::uint32_t packet_bytes_max) {
     Exchange exchange(Version::v5);
     exchange.host.answers_connect = false;
-    ByteBuffer raw;
-    PropertyWriter writer(raw);
-    writer.integer(PropertyId::maximum_packet_size, packet_bytes_max);
-    Connect connect;
-    connect.client_id = "client";
-    connect.properties = writer.properties();
-    exchange.connect_with(connect);
+    connect_with(exchange, PropertyId::maximum_packet_size, packet_bytes_max);
     exchange.machine().refuse(ReasonCode::bad_user_name_or_password);
     return exchange.only();
 }
@@ -173,16 +175,8 @@ TEST(Reasons, ConnackHasOneToo) {
 // [MQTT-3.1.2-24]: also where the CONNECT is refused before anybody is asked.
 TEST(Reasons, ARefusedWillLeavesRoomToo) {
     Exchange exchange(Version::v5);
-    ByteBuffer raw;
-    PropertyWriter writer(raw);
-    writer.integer(PropertyId::maximum_packet_size, 20);
-    Connect connect;
-    connect.client_id = "client";
-    connect.properties = writer.properties();
     const std::string topic(200, '/');
-    connect.will = Will{};
-    connect.will->topic = topic;
-    exchange.connect_with(connect);
+    connect_with(exchange, PropertyId::maximum_packet_size, 20, Will{.topic = topic});
     const SentPacket packet = exchange.only();
     EXPECT_EQ(packet.connack().code, ReasonCode::topic_name_invalid);
     EXPECT_LE(packet.bytes.size(), 20U);
