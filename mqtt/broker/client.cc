@@ -404,10 +404,10 @@ void Client::send_retained(const Subscription& subscription) {
     const std::uint32_t identifier = subscription.identifier;
     const std::span<const std::uint32_t> identifiers(&identifier, identifier == 0 ? 0 : 1);
     const bool authenticated = seat_->principal().authenticated();
+    const std::string own = subscription.no_local ? writer_prefix(session_->client_id()) : std::string();
     sessions_.broker().retained().match(subscription.filter, authenticated, [&](const MessagePtr& message) {
         if (!sessions_.broker().authoriser().may_receive(seat_->principal(), *message)) return;
-        if (subscription.no_local && is_written_by(*message, session_->client_id()))
-            return;  // [MQTT-3.8.3-3]
+        if (subscription.no_local && message->client().starts_with(own)) return;  // [MQTT-3.8.3-3]
         if (seat_->replay() != nullptr && seat_->replay()->takes_retained(message)) return;
         Terms terms;
         terms.qos = std::min(subscription.qos, message->qos());

@@ -24,8 +24,12 @@ std::string begin_writer(std::string_view socket_id) {
 
 }  // namespace
 
+std::string writer_prefix(std::string_view client_id) {
+    return begin_writer(socket_id_of(client_id)) + ",";
+}
+
 bool is_written_by(const Message& message, std::string_view client_id) {
-    return message.client().starts_with(begin_writer(socket_id_of(client_id)) + ",");
+    return message.client().starts_with(writer_prefix(client_id));
 }
 
 std::string describe_client(std::string_view client_id, const access::Principal& principal) {

@@ -19,6 +19,8 @@ std::string describe_writer(std::string_view socket_id, const access::Principal&
 /// That of an MQTT client, whose socketId is `mqtt:` and its client id.
 std::string describe_client(std::string_view client_id, const access::Principal& principal);
 
+/// How `client` begins in what a client of that id has written.
+std::string writer_prefix(std::string_view client_id);
 /// Whether a client of that id has written it; also of a message that was read from the store.
 bool is_written_by(const Message& message, std::string_view client_id);
 
